@@ -1,0 +1,1 @@
+"""Raw data to de-identified, split, documented training files."""

@@ -1,0 +1,1 @@
+"""Finding personal data (`detect.py`) and putting invented data in its place (`surrogates.py`)."""

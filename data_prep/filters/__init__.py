@@ -1,0 +1,1 @@
+"""One file a step on record texts; the file name is the word in the recipe."""

@@ -1,0 +1,1 @@
+"""One file a data source; the file name is the word in the recipe."""

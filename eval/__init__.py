@@ -1,0 +1,1 @@
+"""The gate: replies, grades, statistics, verdict; and the export behind it."""

@@ -1,0 +1,1 @@
+"""Deterministic graders as `evaluate.Metric` modules; each also loads by path with `evaluate.load`."""

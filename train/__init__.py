@@ -1,0 +1,1 @@
+"""LoRA SFT and DPO on prepared data."""

@@ -1,0 +1,94 @@
+"""Both ways into training: `wellgate train`, through accelerate's own launcher, and the launched script itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+from wellgate.base import Base
+from wellgate.cli import INPUT_WRONG, guarded
+from wellgate.errors import Crashed, InputError
+from wellgate.files import write_text
+from wellgate.recipe import Recipe, load
+from wellgate.run import ROOT, Manifest, Stage
+from wellgate.stages import dpo_stage, resolve_base, root, sft_stage
+
+StageOf = Callable[[Recipe, Base], Stage]
+Work = Callable[[Recipe, Base, Stage], Manifest]
+
+
+def launch(recipe: Recipe) -> None:
+    """Run each training stage that is not done yet in a launched process."""
+    base = resolve_base(recipe)
+    stages: list[StageOf] = [sft_stage] if recipe.sft else []
+    stages += [dpo_stage] if recipe.dpo else []
+    for stage_of in stages:
+        stage = stage_of(recipe, base)
+        if stage.manifest():
+            print(f"{stage.name}: cached ({stage.folder})")
+        else:
+            _launch(recipe, stage)
+
+
+def _launch(recipe: Recipe, stage: Stage) -> None:
+    """`accelerate launch train/<stage>.py <resolved recipe>`; its verdict travels by file, not by exit code."""
+    from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.cuda import is_available
+
+    resolved = root(recipe) / "recipe.yaml"
+    write_text(resolved, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    failure = _failure_file(recipe, stage.name)
+    failure.unlink(missing_ok=True)
+    device = [] if is_available() else ["--cpu"]
+    script = str(ROOT / "train" / f"{stage.name}.py")
+    options = ["--quiet", "--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    options += ["--num_cpu_threads_per_process", str(os.cpu_count() or 1)]
+    try:
+        launch_command(launch_command_parser().parse_args([*device, *options, script, str(resolved)]))
+    except SystemExit as stop:
+        if failure.is_file():
+            raise InputError(json.loads(failure.read_text(encoding="utf-8"))["message"]) from None
+        if stop.code:
+            raise Crashed(f"{stage.name}: the training process died; see its output above, then run again to resume") from None
+
+
+def _failure_file(recipe: Recipe, name: str) -> Path:
+    return root(recipe) / f"{name}.failed.json"
+
+
+def main(arguments: Sequence[str], name: str, stage_of: StageOf, work: Work) -> int:
+    """What a launched training script does: the stage of the recipe, unless it is done."""
+    parser = argparse.ArgumentParser(prog=f"accelerate launch train/{name}.py")
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
+    options = parser.parse_args(arguments)
+    said: list[str] = []
+    recipe: list[Recipe] = []
+
+    def run() -> int:
+        recipe.append(load(options.recipe, options.overrides))
+        base = resolve_base(recipe[0])
+        stage = stage_of(recipe[0], base)
+        if stage.manifest():
+            print(f"{name}: cached ({stage.folder})")
+            return 0
+        with stage.working():
+            try:
+                done = work(recipe[0], base, stage)
+            except InputError as error:
+                said.append(str(error))
+                raise
+        rate = done.counts["tokens"] / max(done.seconds, 0.1)
+        print(f"{name}: loss {done.counts['first_loss']:.3f} to {done.counts['last_loss']:.3f} in {done.counts['steps']} steps, {done.seconds:.0f} s ({stage.folder})")
+        return 0
+
+    code = guarded(run)
+    if code == INPUT_WRONG and recipe:
+        write_text(_failure_file(recipe[0], name), json.dumps({"message": said[0] if said else "see above"}))
+    return code

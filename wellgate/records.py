@@ -1,0 +1,196 @@
+"""The nouns that flow through the pipeline, and how they are read and written.
+
+Every record is frozen, refuses unknown fields, and never shows its text in an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wellgate.errors import InputError
+from wellgate.files import write_text
+
+
+class Frozen(BaseModel):
+    """Base of all records and recipe sections: frozen, no unknown keys, input hidden in errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+R = TypeVar("R", bound=BaseModel)
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+Role = Literal["system", "user", "assistant"]
+CheckVerdict = Literal["pass", "fail", "inconclusive", "ungraded", "invalid"]
+YesNo = Literal["yes", "no", "unreadable"]
+
+
+class Message(Frozen):
+    role: Role
+    content: Text
+
+
+class Conversation(Frozen):
+    """One conversation, ready for training or held out from it."""
+
+    id: str
+    source: str
+    """Name of the source that brought it."""
+    licence: str
+    """SPDX expression, or `LicenseRef-...` where none exists."""
+    consent: str
+    """On what basis the text may be used: `synthetic`, `published`, `consented`, ..."""
+    group: str
+    """The client or author; a group never stands on both sides of the split."""
+    language: str = "en"
+    messages: tuple[Message, ...]
+    tags: tuple[str, ...] = ()
+
+
+class Preference(Frozen):
+    """A prompt with a better and a worse reply."""
+
+    id: str
+    source: str
+    licence: str
+    consent: str
+    group: str
+    language: str = "en"
+    prompt: tuple[Message, ...]
+    chosen: Text
+    rejected: Text
+    reason: str
+    """Why the chosen reply is better, or by which signal it was chosen."""
+    tags: tuple[str, ...] = ()
+
+
+class Rejected(Frozen):
+    """A row that was left out: where it stood and why, never what it said."""
+
+    id: str
+    source: str
+    file: str
+    line: int
+    step: str
+    reason: str
+
+
+class Span(Frozen):
+    """A stretch of personal data in one message: characters [start, end) of its content."""
+
+    id: str
+    message: int
+    start: int
+    end: int
+    type: str
+
+
+class Reply(Frozen):
+    """One model's answer to one probe item. `prompt_digest` pins what was asked."""
+
+    probe: str
+    item: str
+    subject: str
+    sample: int
+    """0 is greedy decoding; 1, 2, ... are seeded samples."""
+    text: str
+    tokens: int
+    finished: bool
+    """False when the reply was cut at `max_new_tokens`."""
+    prompt_digest: str
+
+
+class Grade(Frozen):
+    """One grader's word on one criterion of one reply."""
+
+    probe: str
+    item: str
+    subject: str
+    sample: int
+    criterion: str
+    grader: str
+    """Name and version, as `crisis_response@1`."""
+    answer: YesNo
+
+
+class Check(Frozen):
+    """One line of the verdict: a rate with its one-sided 95 % bounds, held against a threshold."""
+
+    id: str
+    probe: str
+    dimension: str
+    critical: bool
+    subject: str
+    metric: str
+    slice: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    required_n: int
+    bound: str
+    """The rule in words, as `lower >= 0.90`."""
+    verdict: CheckVerdict
+    note: str = ""
+
+
+def read_jsonl(path: Path, model: type[R]) -> Iterator[R]:
+    """Yield records of a file that wellgate wrote; a damaged line is an InputError with file:line."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield model.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+                where = ".".join(str(part) for part in first["loc"]) or "line"
+                raise InputError(
+                    f"{path}:{number}: not a {model.__name__} ({where}: {first['type']}); rebuild the stage that wrote it"
+                ) from None
+
+
+def write_jsonl(path: Path, records: Iterable[BaseModel]) -> int:
+    """Write one record a line and return how many; the file appears whole or not at all."""
+    lines = [canonical_json(record.model_dump(mode="json")) + "\n" for record in records]
+    write_text(path, "".join(lines))
+    return len(lines)
+
+
+def read_parquet(path: Path, model: type[R]) -> list[R]:
+    """Read a parquet file that wellgate wrote back into records."""
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({type(error).__name__}); rebuild it") from None
+    return [model.model_validate(row) for row in rows]
+
+
+def write_parquet(path: Path, records: Sequence[BaseModel], model: type[BaseModel]) -> int:
+    """Write records as parquet (readable by `datasets.load_dataset`); empty tables keep their columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, _arrow_type(name)) for name in model.model_fields])
+    rows = [record.model_dump(mode="json") for record in records]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    return len(rows)
+
+
+def _arrow_type(field: str) -> Any:
+    import pyarrow as pa
+
+    if field in ("messages", "prompt"):
+        return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    return pa.list_(pa.string()) if field == "tags" else pa.string()
+
+
+def canonical_json(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    """JSON with one spelling for one value: what digests and keys are taken of."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

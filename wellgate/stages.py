@@ -1,0 +1,132 @@
+"""Which folder each stage of a recipe writes. Every process computes the same answer from the recipe alone."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from wellgate import registry
+from wellgate.base import Base, resolve
+from wellgate.files import sha256_file, sha256_text
+from wellgate.plugins import Probe
+from wellgate.recipe import Gate, Recipe
+from wellgate.records import canonical_json
+from wellgate.run import ROOT, Manifest, Stage, code_digest, versions
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that the gate judges: the base, alone or with an adapter."""
+
+    name: str
+    base: Base
+    adapter: Path | None
+    digest: str
+
+
+def root(recipe: Recipe) -> Path:
+    return Path(recipe.runs_dir) / recipe.name
+
+
+def prepare_stage(recipe: Recipe) -> Stage:
+    inputs = {
+        f"{number}/{name}": sha256_file(path)
+        for number, source in enumerate(recipe.prepare.sources)
+        for name, path in source.files().items()
+    }
+    packages = tuple(package for step in recipe.prepare.filters for package in step.packages)
+    inputs |= {f"package/{name}": version for name, version in versions(packages).items()}
+    code = code_digest("data_prep", "wellgate/records.py", "wellgate/plugins.py")
+    return Stage("prepare", root(recipe), recipe.prepare.model_dump(mode="json"), inputs, code)
+
+
+def prepared(recipe: Recipe) -> tuple[Stage, Manifest]:
+    stage = prepare_stage(recipe)
+    return stage, stage.require("run `wellgate prepare` first")
+
+
+def resolve_base(recipe: Recipe) -> Base:
+    return resolve(recipe.model.base, recipe.model.revision)
+
+
+def sft_stage(recipe: Recipe, base: Base) -> Stage:
+    assert recipe.sft is not None
+    _, data = prepared(recipe)
+    config = recipe.sft.model_dump(mode="json") | _training_context(recipe)
+    inputs = {"base": base.digest, "train": data.outputs[f"train.{recipe.prepare.format}"]}
+    return Stage("sft", root(recipe), config, inputs, code_digest("train", "wellgate/model.py"), code_in_key=False)
+
+
+def dpo_stage(recipe: Recipe, base: Base) -> Stage:
+    assert recipe.dpo is not None
+    _, data = prepared(recipe)
+    adapter = sft_stage(recipe, base).require("run `wellgate train` first").digest
+    config = recipe.dpo.model_dump(mode="json") | _training_context(recipe)
+    inputs = {"base": base.digest, "sft": adapter, "preferences": data.outputs[f"preferences.{recipe.prepare.format}"]}
+    return Stage("dpo", root(recipe), config, inputs, code_digest("train", "wellgate/model.py"), code_in_key=False)
+
+
+def _training_context(recipe: Recipe) -> dict[str, object]:
+    return {"seed": recipe.seed, "dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt}
+
+
+def training_stages(recipe: Recipe, base: Base) -> list[Stage]:
+    """The training stages whose inputs exist so far, in order."""
+    stages = [sft_stage(recipe, base)] if recipe.sft else []
+    if recipe.dpo and stages[0].manifest():
+        stages.append(dpo_stage(recipe, base))
+    return stages
+
+
+def tuned_stage(recipe: Recipe, base: Base) -> Stage:
+    """The stage whose adapter is the result of the run."""
+    return dpo_stage(recipe, base) if recipe.dpo else sft_stage(recipe, base)
+
+
+def subjects(recipe: Recipe, base: Base) -> tuple[Subject, Subject]:
+    """The base and the tuned model, as the gate compares them."""
+    stage = tuned_stage(recipe, base)
+    manifest = stage.require("run `wellgate train` first")
+    return (
+        Subject("base", base, None, base.digest),
+        Subject("tuned", base, stage.folder / "adapter", sha256_text(base.digest + manifest.digest)),
+    )
+
+
+def probe_digest(probe: Probe, size: str) -> str:
+    """Digest of what a probe asks at this size."""
+    return sha256_text(canonical_json([size, *(item.model_dump(mode="json") for item in probe.items())]))
+
+
+def replies_stage(recipe: Recipe, probe: Probe, subject: Subject) -> Stage:
+    gate = _gate(recipe)
+    config = gate.model_dump(mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"})
+    config |= {"dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt, "probe": probe.use}
+    inputs = {"items": probe_digest(probe, gate.size), "subject": subject.digest}
+    code = code_digest("eval/replies.py", "wellgate/model.py")
+    return Stage(f"replies-{probe.use}-{subject.name}", root(recipe), config, inputs, code)
+
+
+def policy_path(name: str) -> Path:
+    return Path(name) if name.endswith(".yaml") else ROOT / "eval" / "policies" / f"{name}.yaml"
+
+
+def gate_stage(recipe: Recipe, base: Base) -> Stage:
+    gate = _gate(recipe)
+    inputs = {"policy": sha256_file(policy_path(gate.policy)), "registry": registry.digest()}
+    for probe in gate.probes:
+        for subject in subjects(recipe, base):
+            stage = replies_stage(recipe, probe, subject)
+            inputs[stage.name] = stage.require("run `wellgate gate` first").digest
+    config = gate.model_dump(mode="json") | {
+        "registry_is_fresh": registry.load().is_fresh(datetime.date.today()),
+        "system_prompt": recipe.model.system_prompt,
+    }
+    code = code_digest("eval", "wellgate/records.py", "wellgate/plugins.py", "wellgate/registry.py")
+    return Stage("gate", root(recipe), config, inputs, code)
+
+
+def _gate(recipe: Recipe) -> Gate:
+    assert recipe.gate is not None
+    return recipe.gate
