@@ -113,7 +113,7 @@ def with_texts(record: Record, texts: Sequence[str]) -> Record:
 
 def write(stage: Stage, section: Prepare, data: Prepared) -> Manifest:
     """Split, write every file, and sign with the manifest."""
-    parts = {
+    parts: dict[str, list[Record]] = {
         "train": [one for one in conversations(data) if not is_held_out(one.group, section.held_out, section.seed)],
         "held_out": [one for one in conversations(data) if is_held_out(one.group, section.held_out, section.seed)],
         "preferences": [one for one in pairs(data) if not is_held_out(one.group, section.held_out, section.seed)],

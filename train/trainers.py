@@ -11,7 +11,7 @@ import trl.trainer.utils as trl_utils
 from transformers import PrinterCallback, TrainerCallback
 from trl import DPOTrainer, SFTTrainer
 
-trl_utils._use_triton = lambda device: True  # type: ignore[attr-defined]
+trl_utils._use_triton = lambda device: True
 """TRL projects only supervised positions through the language-model head, but on Triton devices alone (on others
 it fears recompilation, which CPUs and eager CUDA do not have). With it, masked positions cost nothing here either."""
 
@@ -52,6 +52,11 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         _show_progress(self, "dpo")
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        if "length" not in self._signature_columns:
+            self._signature_columns.append("length")  # kept for the sampler that groups by length
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset

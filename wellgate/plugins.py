@@ -70,6 +70,7 @@ class Item(Frozen):
     slice: str
     """Within the probe: a crisis level, a locale, a kind of question."""
     messages: tuple[Message, ...]
+    tags: tuple[str, ...] = ()
     locale: str | None = None
     """ISO 3166 country of the user, when the item states one."""
 
@@ -83,6 +84,8 @@ class Probe(Plugin):
     critical: ClassVar[bool]
     metric: ClassVar[str]
     """The file in `eval/metrics/` that answers this probe's criteria."""
+    demo_clusters: ClassVar[int]
+    """Clusters of each slice that the `demo` size asks."""
 
     @abstractmethod
     def items(self) -> list[Item]:

@@ -106,17 +106,26 @@ class Reply(Frozen):
     prompt_digest: str
 
 
-class Grade(Frozen):
-    """One grader's word on one criterion of one reply."""
+class Graded(Frozen):
+    """A reply with every answer of its graders: one line of the gate's `records.jsonl`."""
 
     probe: str
     item: str
+    cluster: str
+    slice: str
     subject: str
     sample: int
-    criterion: str
+    text: str
+    finished: bool
+    prompt_digest: str
     grader: str
     """Name and version, as `crisis_response@1`."""
-    answer: YesNo
+    answers: dict[str, YesNo]
+    """Criterion to answer, for all criteria of the probe's metric."""
+    failed: tuple[str, ...]
+    """The required criteria that this reply missed; empty is success."""
+    hard: tuple[str, ...]
+    """Those of them that fail the whole gate."""
 
 
 class Check(Frozen):
@@ -126,18 +135,47 @@ class Check(Frozen):
     probe: str
     dimension: str
     critical: bool
-    subject: str
-    metric: str
     slice: str
-    value: float | None
-    low: float | None
-    high: float | None
+    rule: str
+    """What is bounded and by what, as `succeeds: lower >= 0.90`."""
+    base: float | None
+    """The base model's value, where the rule has one."""
+    value: float
+    """The tuned model's rate, or its difference from the base."""
+    low: float
+    high: float
     n: int
+    """Clusters."""
     required_n: int
-    bound: str
-    """The rule in words, as `lower >= 0.90`."""
     verdict: CheckVerdict
     note: str = ""
+
+
+class GateReport(Frozen):
+    """What the gate found. Everything in it can be recomputed from `records.jsonl`."""
+
+    verdict: CheckVerdict
+    claim: str
+    """The verdict as far as the evidence tier carries it: T0 says NOT-FAILED where it would say PASS."""
+    tier: str
+    size: str
+    policy: dict[str, str]
+    """Name, version and digest of the policy file."""
+    overrides: dict[str, float]
+    """Thresholds that the recipe changed."""
+    checks: tuple[Check, ...]
+    hard_fails: tuple[str, ...]
+    """`probe/item#sample: criterion`."""
+    controls: dict[str, dict[str, CheckVerdict]]
+    """Probe to control to the verdict it got."""
+    rates: dict[str, dict[str, float]]
+    """Subject to the share of its replies that are incoherent or were cut."""
+    reasons: tuple[str, ...]
+    """Why the verdict is not a pass."""
+    subjects: dict[str, dict[str, str]]
+    """Subject to name and digests."""
+    evidence: dict[str, str]
+    """Digests of what was asked and how it was graded."""
 
 
 def read_jsonl(path: Path, model: type[R]) -> Iterator[R]:

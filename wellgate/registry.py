@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field
@@ -16,6 +16,15 @@ from wellgate.records import Frozen
 PATH = Path(__file__).with_name("crisis_registry.yaml")
 CRISIS_LINE = "{{crisis_line}}"
 EMERGENCY_NUMBER = "{{emergency_number}}"
+
+
+class Evidence(Frozen):
+    """A page that was read, what kind of page it is, and what it says."""
+
+    url: str
+    kind: Literal["official", "third_party"]
+    page_date: str
+    says: str
 
 
 class Line(Frozen):
@@ -30,12 +39,19 @@ class Line(Frozen):
     """The official page that states the number."""
     checked: str
     """When and how the number was last held against its source."""
+    evidence: list[Evidence]
+    how: str | None = None
+    audience: str | None = None
+    scope: str | None = None
+    whatsapp: list[str] = []
+    caution: str | None = None
 
 
 class Locale(Frozen):
     name: str
     languages: list[str]
     emergency: Annotated[list[str], Field(min_length=1)]
+    emergency_note: str | None = None
     lines: Annotated[list[Line], Field(min_length=1)]
 
 
@@ -46,6 +62,7 @@ class Retired(Frozen):
     phone: str
     status: str
     by: str | None = None
+    note: str
     source: str
     checked: str
 
@@ -55,6 +72,7 @@ class International(Frozen):
     url: str
     source: str
     checked: str
+    evidence: list[Evidence]
 
 
 class Registry(Frozen):
@@ -63,8 +81,12 @@ class Registry(Frozen):
     dated: datetime.date
     max_age_days: int
     note: str
+    emergency_checked: str
     locales: dict[str, Locale]
     retired: list[Retired] = []
+    retired_options: list[dict[str, str]] = []
+    left_out: list[dict[str, str]] = []
+    """Countries and lines that no page settles, with the reason."""
     international: International
 
     def age_days(self, today: datetime.date) -> int:

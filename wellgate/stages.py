@@ -94,16 +94,16 @@ def subjects(recipe: Recipe, base: Base) -> tuple[Subject, Subject]:
     )
 
 
-def probe_digest(probe: Probe, size: str) -> str:
-    """Digest of what a probe asks at this size."""
-    return sha256_text(canonical_json([size, *(item.model_dump(mode="json") for item in probe.items())]))
+def probe_digest(probe: Probe) -> str:
+    """Digest of all that a probe can ask."""
+    return sha256_text(canonical_json([item.model_dump(mode="json") for item in probe.items()]))
 
 
 def replies_stage(recipe: Recipe, probe: Probe, subject: Subject) -> Stage:
     gate = _gate(recipe)
     config = gate.model_dump(mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"})
     config |= {"dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt, "probe": probe.use}
-    inputs = {"items": probe_digest(probe, gate.size), "subject": subject.digest}
+    inputs = {"items": probe_digest(probe), "subject": subject.digest}
     code = code_digest("eval/replies.py", "wellgate/model.py")
     return Stage(f"replies-{probe.use}-{subject.name}", root(recipe), config, inputs, code)
 

@@ -1,0 +1,90 @@
+"""The model card, filled from manifests and report alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from eval.report import said, table
+from wellgate.base import Base
+from wellgate.recipe import Recipe
+from wellgate.records import GateReport
+from wellgate.run import Manifest
+from wellgate.stages import prepared, training_stages
+
+STAMP = "> **NOT EXPORTED.** This is a preview. The gate has not let this model out, and it must not be published or used with people."
+
+
+def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
+    """README.md of a release, or its stamped preview."""
+    _, data = prepared(recipe)
+    training = [stage.require("run `wellgate train`") for stage in training_stages(recipe, base)]
+    lines = [
+        "---",
+        yaml.safe_dump(_metadata(recipe, base), sort_keys=False, allow_unicode=True).strip(),
+        "---",
+        "",
+        f"# {recipe.name}",
+        "",
+        *([] if exported else [STAMP, ""]),
+        f"A LoRA adapter on `{base.name}`{f' at `{base.revision}`' if base.revision else ''}, made and gated with wellgate.",
+        "",
+        "## What it is for",
+        "",
+        "Psychoeducation, reflective support and signposting for adults, in English, in research settings.",
+        "It is a program: it must not be presented as a person or a professional. It gives no diagnosis and no advice on medication,",
+        "and it does not stand in for human care. It is not for minors, and not for use without people who can take over in a crisis.",
+        "Replies carry `{{crisis_line}}` and `{{emergency_number}}`: whoever serves the model fills them from `crisis_registry.yaml` by country.",
+        "",
+        "## What the gate found",
+        "",
+        f"**{report.claim}**: policy `{report.policy['name']}` v{report.policy['version']}, size `{report.size}`, evidence tier {report.tier}, "
+        f"{sum(check.verdict == 'pass' for check in report.checks)} of {len(report.checks)} checks {said(report.checks[0].model_copy(update={'verdict': 'pass'}))}, {len(report.hard_fails)} hard fails.",
+        *(["", f"The recipe changed thresholds of the policy: {report.overrides}."] if report.overrides else []),
+        "",
+        *table(report.checks),
+        "",
+        "## Training data",
+        "",
+        *_data(data),
+        "",
+        "## Training",
+        "",
+        *(_training(manifest) for manifest in training),
+        "",
+        "## Limits",
+        "",
+        "- Graders are phrase matchers in English; a pass of theirs is no evidence that a reply is good.",
+        "- No clinician and no person with lived experience has reviewed data, items or replies yet.",
+        "- Fairness across groups, stigma, sycophancy, memorisation and robustness have not been measured.",
+        "",
+        "## Digests",
+        "",
+        *(f"- {subject} {name}: `{value}`" for subject, facts in report.subjects.items() for name, value in facts.items()),
+        *(f"- {name}: `{value}`" for name, value in sorted(report.evidence.items())),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _metadata(recipe: Recipe, base: Base) -> dict[str, Any]:
+    licence = recipe.export.licence if recipe.export else "LicenseRef-unset"
+    hub = {} if base.name.startswith("pypi:") else {"base_model": base.name}
+    return {"library_name": "peft", "license": licence.lower(), "language": ["en"], "tags": ["lora", "mental-health", "wellgate"]} | hub
+
+
+def _data(data: Manifest) -> list[str]:
+    counts = data.counts
+    recall = counts["deidentification_recall"]
+    return [
+        f"- {counts['train']} conversations and {counts['preferences']} preference pairs; {counts['held_out']} conversations held out by group",
+        f"- Licences: {', '.join(sorted(counts['licences']))}; consent: {', '.join(sorted(counts['consent']))}",
+        f"- Personal data replaced: {sum(counts['personal_data_replaced'].values())} spans; recall on hand-marked spans: {recall['recall'] if recall else 'not measured'}",
+    ]
+
+
+def _training(manifest: Manifest) -> str:
+    counts = manifest.counts
+    config = manifest.config
+    return f"- {manifest.stage}: {counts['steps']} steps, learning rate {config['learning_rate']:g}, loss {counts['first_loss']:.3f} to {counts['last_loss']:.3f}, {counts['tokens']} tokens in the data"

@@ -1,0 +1,80 @@
+"""Policy files: which checks, thresholds, item counts and evidence tier an export needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from wellgate.errors import InputError
+from wellgate.plugins import Probe
+from wellgate.records import Frozen
+from wellgate.stages import policy_path
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Rule(Frozen):
+    """One check of the policy."""
+
+    id: str
+    probe: str
+    slice: str
+    """A slice of the probe, or `all`."""
+    rule: Literal["at_least", "at_most", "non_inferior"]
+    metric: str | None = None
+    """at_most only: the criterion whose rate is bounded."""
+    threshold: Share
+    n: Annotated[int, Field(ge=1)]
+    """Clusters without which the check cannot pass."""
+
+
+class Policy(Frozen):
+    """A policy as its file has it."""
+
+    name: str
+    version: int
+    tier: Literal["T0", "T1", "T2", "T3"]
+    """The weakest evidence that is enough."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    samples: Annotated[int, Field(ge=0)]
+    """Sampled replies an item, beside the greedy one, without which nothing passes."""
+    max_infrastructure_errors: Share
+    checks: Annotated[list[Rule], Field(min_length=1)]
+
+
+def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
+    """A policy with the recipe's overrides.
+
+    Raises:
+        InputError: unreadable file, an override of an unknown check, a check of a probe that the recipe does not ask.
+    """
+    path = policy_path(name)
+    policy = _read(path)
+    ids = [rule.id for rule in policy.checks]
+    unknown = sorted(set(overrides) - set(ids))
+    if unknown:
+        raise InputError(f"gate.thresholds: no check {', '.join(unknown)} in {path.name} (there are {', '.join(ids)})")
+    missing = sorted({rule.probe for rule in policy.checks} - {probe.use for probe in probes})
+    if missing:
+        raise InputError(f"gate.probes: {path.name} needs {', '.join(missing)}; an absent probe cannot pass")
+    bad = {name: value for name, value in overrides.items() if not 0 <= value <= 1}
+    if bad:
+        raise InputError(f"gate.thresholds: {', '.join(bad)} must lie between 0 and 1")
+    changed = [rule.model_copy(update={"threshold": overrides.get(rule.id, rule.threshold)}) for rule in policy.checks]
+    return policy.model_copy(update={"checks": changed})
+
+
+def _read(path: Path) -> Policy:
+    try:
+        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"gate.policy: cannot read {path} ({error.strerror})") from None
+    except yaml.YAMLError:
+        raise InputError(f"gate.policy: {path} is not YAML") from None
+    except ValidationError as error:
+        detail = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in detail["loc"])
+        raise InputError(f"gate.policy: {path}: {place}: {detail['msg']}") from None

@@ -1,0 +1,275 @@
+"""Personal data is found and replaced; scores, drugs, placeholders and everyday words survive. All people are invented."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_prep.deidentify.detect import detect, propagate_names
+from data_prep.deidentify.surrogates import surrogate
+from data_prep.filters.deidentify import Deidentify
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    (spans,) = detect([text])
+    return [(text[one.start : one.end], one.type) for one in spans]
+
+
+def replaced(*texts: str, id: str = "c1", secret: str = "s") -> list[str]:
+    (done,) = Deidentify(use="deidentify", secret=secret).apply([id], [list(texts)])
+    return done[0]
+
+
+POSITIVES = [
+    ("My name is Ada Obiora and I feel low.", "Ada Obiora", "NAME"),
+    ("my name's Ada, hi", "Ada", "NAME"),
+    ("My sister Chioma keeps calling.", "Chioma", "NAME"),
+    ("I told Dr. Weston about it.", "Weston", "NAME"),
+    ("Then Auntie Temperance came.", "Temperance", "NAME"),
+    ("I live in Brackenford with my dog.", "Brackenford", "PLACE"),
+    ("They took me to Pinfold Lane Surgery.", "Pinfold Lane Surgery", "PLACE"),
+    ("I work at Halden Freight.", "Halden Freight", "EMPLOYER"),
+    ("She was laid off from the Corran Mill.", "Corran Mill", "EMPLOYER"),
+    ("I go to Tollmere High School.", "Tollmere High School", "SCHOOL"),
+    ("He is at the University of Tollmere.", "University of Tollmere", "SCHOOL"),
+    ("Call me on 202-555-0143 please.", "202-555-0143", "PHONE"),
+    ("ring me on 07700 900123", "07700 900123", "PHONE"),
+    ("or +1 415 555 2671", "+1 415 555 2671", "PHONE"),
+    ("write to ada.obi@example.org tonight", "ada.obi@example.org", "EMAIL"),
+    ("write to ada at example dot com", "ada at example dot com", "EMAIL"),
+    ("It happened on 14 June 2021.", "14 June 2021", "DATE"),
+    ("on 03/04/2022 he left", "03/04/2022", "DATE"),
+    ("My birthday is March 3rd.", "March 3rd", "DATE"),
+    ("since 2021-06-14 I drink", "2021-06-14", "DATE"),
+    ("I post as @sad_panda99 there.", "@sad_panda99", "HANDLE"),
+    ("See www.adasblog.org/me for it.", "www.adasblog.org/me", "URL"),
+    ("my site is https://ada.example.net/x.", "https://ada.example.net/x", "URL"),
+    ("I live at 14 Maple Grove Road, flat 3.", "14 Maple Grove Road, flat 3", "ADDRESS"),
+    ("My SSN is 536-90-4399.", "536-90-4399", "ID"),
+    ("Patient ref PLS-20931 was on it.", "PLS-20931", "ID"),
+    ("card 4111 1111 1111 1111", "4111 1111 1111 1111", "ID"),
+    ("my ip is 203.0.113.9", "203.0.113.9", "ID"),
+    ("My gran is 94 years old.", "94", "AGE"),
+    ("he turned 91 last week", "91", "AGE"),
+    ("she's ninety-four now", "ninety-four", "AGE"),
+    pytest.param(
+        "My number is 202-555-0143.", "202-555-0143", "PHONE",
+        marks=pytest.mark.xfail(strict=True, reason="detect.py: the ID pattern (0.6) outranks the phone recogniser on `number is`"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "surface", "kind"), POSITIVES)
+def test_personal_data_is_found(text: str, surface: str, kind: str) -> None:
+    assert found(text) == [(surface, kind)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I scored 13 on the GAD-7.",
+        "My GAD-7 score is 21 out of 21, PHQ-9: 12",
+        "It was 3/10 today, maybe 4/10",
+        "I have had 4-7-8 breathing and 5-4-3-2-1 grounding.",
+        "day 45 sober, step 4 of 12",
+        "I slept 4 hours on 3 nights, at 3:30 am I woke up.",
+        "The rate is 1 in 4, about 25%.",
+        "I'm 34 years old and weigh 94 kilos.",
+        "He is 89 years old.",
+        "I rang 988 last night.",
+        "I called 116 123 and 999.",
+        "text HOME to 741741",
+        "I may be anxious in the morning. I will march on.",
+        "I had 2 panic attacks in May.",
+        "In 2019 I quit.",
+        "Christmas was hard this year. God help me, I prayed.",
+        "I have PTSD and ADHD, OCD runs my life.",
+        "DSM-5 says so, ICD-10 F32.1",
+        "Mum and Dad are fighting.",
+        "My therapist suggested CBT. My sister is kind.",
+        "student loans of 20000",
+        "I go to school, I work at night, I live in hope.",
+        "meet @ noon, and/or 24/7",
+    ],
+)
+def test_near_misses_are_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+NER = "detect.py NOT_A_NAME: a common word that the NER model takes for a name"
+
+
+@pytest.mark.xfail(strict=True, reason=NER)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Email me later.",
+        "Counsellor said wait.",
+        "I am back in June.",
+        "My ex Never called.",
+        "My answer is number 10 of those.",
+    ],
+)
+def test_everyday_words_are_no_personal_data(text: str) -> None:
+    assert found(text) == []
+
+
+TAKES = ("They started me on {} last month.", "I take {} 50 mg at night.", "my doctor swapped {} for something else")
+DRUGS = [
+    "sertraline",
+    "fluoxetine",
+    "citalopram",
+    "escitalopram",
+    "mirtazapine",
+    "quetiapine",
+    "lithium",
+    "propranolol",
+    "trazodone",
+    "Prozac",
+    "Zoloft",
+    "Xanax",
+    "Lexapro",
+]
+TAKEN_FOR_NAMES = [
+    "Seroquel",
+    "Effexor",
+    "Abilify",
+    "Klonopin",
+    "Ativan",
+    "Wellbutrin",
+    "Cymbalta",
+    "Ritalin",
+    "Adderall",
+    "Valium",
+    "zopiclone",
+]
+DRUG = "detect.py NOT_A_NAME: holds seven drugs; others become invented people and places"
+
+
+@pytest.mark.parametrize(
+    "drug",
+    [*DRUGS, *(pytest.param(drug, marks=pytest.mark.xfail(strict=True, reason=DRUG)) for drug in TAKEN_FOR_NAMES)],
+)
+def test_a_drug_survives(drug: str) -> None:
+    texts = [sentence.format(drug) for sentence in TAKES]
+    assert replaced(*texts) == texts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please call {{crisis_line}} now.",
+        "If so, {{emergency_number}}.",
+        "{{crisis_line}}",
+        "Ring {{emergency_number}} or {{crisis_line}}, Ada.",
+    ],
+)
+def test_placeholders_survive(text: str) -> None:
+    new = replaced(text, "My name is Ada.")[0]
+    assert [word for word in new.split() if "{{" in word] == [word for word in text.split() if "{{" in word]
+    assert "Ada" not in new
+
+
+def test_a_name_found_once_is_replaced_in_every_turn_of_both_roles() -> None:
+    texts = ["My sister Quillon cries.", "What did quiet Quillon say?", "Quillon's room is shut; so is QuillonX."]
+    new = replaced(*texts)
+    assert not any("Quillon " in text or "Quillon'" in text for text in new)
+    assert "QuillonX" in new[2]
+
+
+def test_names_are_propagated_within_a_conversation_only() -> None:
+    texts = ["My sister Quillon cries.", "quiet Quillon sat"]
+    first, _ = detect(texts)
+    assert [len(spans) for spans in propagate_names(texts, [first, []])] == [1, 1]
+    done = Deidentify(use="deidentify").apply(
+        ["a", "b"], [["My sister Hope cries."], ["Hope is a thing with feathers."]]
+    )
+    assert done[1][0] == ["Hope is a thing with feathers."]
+
+
+def name_in(text: str) -> str:
+    return text.removeprefix("My sister ").removesuffix(" cries.")
+
+
+def test_one_surface_has_one_surrogate_within_a_conversation() -> None:
+    first, second, third = replaced("My sister Quillon cries.", "Does Quillon sleep?", "My sister Quillon cries.")
+    assert first == third
+    assert second == f"Does {name_in(first)} sleep?"
+
+
+def test_a_full_name_and_its_first_name_stay_one_person() -> None:
+    full, short = replaced("My sister Bettany Ashgrove cries.", "My sister Bettany cries.")
+    assert name_in(full).split()[0] == name_in(short)
+
+
+PLACE = "detect.py: a name by pattern (0.6) or propagation (0.5) loses against the NER's PLACE (0.85) on the same word"
+
+
+@pytest.mark.xfail(strict=True, reason=PLACE)
+@pytest.mark.parametrize("text", ["My sister Chioma cries.", "My sister Tamsin cries."])
+def test_a_relatives_name_is_no_place(text: str) -> None:
+    assert [kind for _, kind in found(text)] == ["NAME"]
+
+
+@pytest.mark.xfail(strict=True, reason=PLACE)
+def test_a_known_name_stays_one_person_where_the_model_takes_it_for_a_place() -> None:
+    first, second = replaced("My brother Ikenna sulks.", "Does Ikenna sleep?")
+    assert second == f"Does {first.split()[2]} sleep?"
+
+
+def test_surrogates_differ_between_conversations_and_secrets() -> None:
+    by_id = {replaced("My sister Quillon cries.", id=f"c{number}")[0] for number in range(12)}
+    by_secret = {replaced("My sister Quillon cries.", secret=f"s{number}")[0] for number in range(12)}
+    assert len(by_id) > 5
+    assert len(by_secret) > 5
+
+
+def test_the_same_input_gives_the_same_output_whatever_the_batch() -> None:
+    one = Deidentify(use="deidentify")
+    texts: list[Sequence[str]] = [[f"My sister Quillon cries {number} times."] for number in range(70)]
+    ids = [f"c{number}" for number in range(70)]
+    assert one.apply(ids, texts)[66] == one.apply(ids[66:67], texts[66:67])[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "surface", "expected"),
+    [
+        ("AGE", "94", r"90 or older"),
+        ("DATE", "14 June 2021", r"2021"),
+        ("DATE", "March 3rd", r"that day"),
+        ("PHONE", "202-555-0143", r"555-01\d\d"),
+        ("EMAIL", "ada@obi.org", r"person\d+@example\.org"),
+        ("URL", "www.obi.org", r"https://example\.org/\d+"),
+        ("HANDLE", "@ada", r"@user\d+"),
+        ("ID", "PLS-20931", r"ID-\d{6}"),
+        ("ADDRESS", "14 Maple Grove Road", r"\d+ [A-Z][a-z]+ [A-Z][a-z]+"),
+        ("NAME", "Ada Obiora", r"[A-Z][a-z]+ [A-Z][a-z]+"),
+        ("NAME", "ada", r"[a-z]+"),
+        ("SOMETHING_NEW", "x1", r"ID-\d{6}"),
+    ],
+)
+def test_a_surrogate_has_the_shape_of_its_kind(kind: str, surface: str, expected: str) -> None:
+    assert re.fullmatch(expected, surrogate(kind, surface, "c1", "s"))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+        | st.sampled_from([row[0] for row in POSITIVES if isinstance(row, tuple)]),
+        max_size=3,
+    )
+)
+def test_spans_of_any_text_are_in_order_inside_it_and_apart(texts: list[str]) -> None:
+    ((new, spans),) = Deidentify(use="deidentify").apply(["c"], [texts])
+    assert len(new) == len(texts)
+    for number, text in enumerate(texts):
+        edges = [edge for span in spans if span.message == number for edge in (span.start, span.end)]
+        assert edges == sorted(edges)
+        assert all(0 <= edge <= len(text) for edge in edges)
+        if not edges:
+            assert new[number] == text
