@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.datasheet import datasheet
+from data_prep.dedup import editable_texts, normalised, texts_of, with_texts, without_duplicates
 from data_prep.deidentify.score import Recall, recall
-from data_prep.dedup import normalised, texts_of, without_duplicates
 from data_prep.split import is_held_out
 from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.plugins import Filter
 from wellgate.progress import progress
 from wellgate.recipe import Prepare, Recipe
-from wellgate.records import Conversation, Message, Preference, Rejected, Span, write_jsonl, write_parquet
+from wellgate.records import Conversation, Preference, Rejected, Span, write_jsonl, write_parquet
 from wellgate.run import Manifest, Stage
 from wellgate.stages import prepare_stage
 
@@ -63,7 +63,9 @@ def read(section: Prepare) -> Prepared:
                 data.rejected.append(record)
             elif record.id in ids:
                 reason = "duplicate id"
-                data.rejected.append(Rejected(id=record.id, source=record.source, file="", line=0, step="read", reason=reason))
+                data.rejected.append(
+                    Rejected(id=record.id, source=record.source, file="", line=0, step="read", reason=reason)
+                )
             else:
                 ids.add(record.id)
                 data.records.append(record)
@@ -78,37 +80,30 @@ def limit_rejected(data: Prepared, share: float, folder: Path) -> None:
         raise InputError(f"{path}: no usable row among {data.rows}; see the reasons there")
     if len(data.rejected) > share * data.rows:
         reason, count = Counter(row.reason for row in data.rejected).most_common(1)[0]
-        first = data.rejected[0]
+        first = next((row for row in data.rejected if row.file), data.rejected[0])
         raise InputError(
-            f"{first.file}:{first.line}: {len(data.rejected)} of {data.rows} rows are bad, more than prepare.max_rejected = {share}"
+            f"{first.file or first.source}:{first.line}: {len(data.rejected)} of {data.rows} rows are bad, more than prepare.max_rejected = {share}"
             f" (most often, {count} times: {reason}); all are listed in {path}"
         )
 
 
 def run_filter(step: Filter, data: Prepared) -> None:
     """Apply one filter to all records, in chunks; records in a language it cannot read are left out."""
-    readable = [one for one in data.records if not step.languages or one.language in step.languages]
+    readable: list[Record] = []
     for one in data.records:
-        if one not in readable:
-            reason = f"{step.use} cannot read language {one.language}"
+        if not step.languages or one.language in step.languages:
+            readable.append(one)
+        else:
+            reason = f"{step.use} reads {', '.join(step.languages)} only"
             data.rejected.append(Rejected(id=one.id, source=one.source, file="", line=0, step=step.use, reason=reason))
     changed: list[Record] = []
     chunks = [readable[first : first + CHUNK] for first in range(0, len(readable), CHUNK)]
     for chunk in progress(chunks, step.use, len(chunks)):
-        results = step.apply([one.id for one in chunk], [texts_of(one) for one in chunk])
+        results = step.apply([one.id for one in chunk], [editable_texts(one) for one in chunk])
         for one, (texts, spans) in zip(chunk, results, strict=True):
             changed.append(with_texts(one, texts))
             data.spans += spans
     data.records = changed
-
-
-def with_texts(record: Record, texts: Sequence[str]) -> Record:
-    """The record with its turns replaced, in the order of `texts_of`."""
-    turns = record.messages if isinstance(record, Conversation) else record.prompt
-    new = tuple(Message(role=turn.role, content=text) for turn, text in zip(turns, texts, strict=False))
-    if isinstance(record, Conversation):
-        return record.model_copy(update={"messages": new})
-    return record.model_copy(update={"prompt": new, "chosen": texts[-2], "rejected": texts[-1]})
 
 
 def write(stage: Stage, section: Prepare, data: Prepared) -> Manifest:
@@ -120,7 +115,11 @@ def write(stage: Stage, section: Prepare, data: Prepared) -> Manifest:
         "preferences_held_out": [one for one in pairs(data) if is_held_out(one.group, section.held_out, section.seed)],
     }
     if not parts["train"]:
-        raise InputError("prepare: every conversation was held out; lower prepare.held_out or change prepare.seed")
+        held, left_out = len(parts["held_out"]), len(data.rejected)
+        way_out = "lower prepare.held_out or change prepare.seed" if held else "add a source with conversations"
+        raise InputError(
+            f"prepare: no conversation is left to train on ({held} held out, {left_out} rows left out); {way_out}"
+        )
     for name, records in parts.items():
         model = Preference if name.startswith("preferences") else Conversation
         if section.format == "parquet":

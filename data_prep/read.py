@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +19,8 @@ from wellgate.records import Conversation, Message, Preference, Rejected
 
 LONGEST_ROW = 1_000_000
 """Characters. A longer row is damage (a lost newline or quote), not a conversation."""
+ID = re.compile(r"[\w.:/#-]{1,80}")
+"""What an id may be: a short word, so that no id is text."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Row:
     problem: str = ""
 
 
-def open_text(path: Path) -> TextIO:
+def open_text(path: Path, newline: str) -> TextIO:
     """Open as UTF-8 (a byte-order mark is fine); broken bytes become lone surrogates, which rows are checked for."""
     try:
         stream = path.open("rb")
@@ -40,16 +44,16 @@ def open_text(path: Path) -> TextIO:
         raise InputError(f"{path}: the file is empty; name a file with rows")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{path}:1: this is UTF-16; save it as UTF-8")
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline)
 
 
 def read_jsonl(path: Path) -> Iterator[Row]:
-    """One JSON object a line; empty lines are skipped."""
-    with open_text(path) as stream:
+    """One JSON object a line; empty lines are skipped. A line ends with LF or CRLF, as JSON Lines has it."""
+    with open_text(path, newline="\n") as stream:
         number = 0
-        while line := stream.readline(LONGEST_ROW + 1):
+        while line := stream.readline(LONGEST_ROW + 2):
             number += 1
-            if len(line) > LONGEST_ROW:
+            if len(line.removesuffix("\n").removesuffix("\r")) > LONGEST_ROW:
                 while line and not line.endswith("\n"):
                     line = stream.readline(LONGEST_ROW)
                 yield Row(number, {}, f"row longer than {LONGEST_ROW:,} characters")
@@ -62,9 +66,12 @@ def _json_row(number: int, line: str) -> Row:
         return Row(number, {}, problem)
     try:
         value = json.loads(line)
+        problem = text_problem(json.dumps(value, ensure_ascii=False))  # what stood there as \uXXXX
     except (ValueError, RecursionError):
         return Row(number, {}, "not JSON")
-    return Row(number, value) if isinstance(value, dict) else Row(number, {}, "not a JSON object")
+    if not isinstance(value, dict):
+        return Row(number, {}, "not a JSON object")
+    return Row(number, {} if problem else value, problem)
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -74,7 +81,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         InputError: a column is missing.
     """
     csv.field_size_limit(min(sys.maxsize, 100 * LONGEST_ROW))
-    with open_text(path) as stream:
+    with open_text(path, newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         try:
             header = reader.fieldnames or []
@@ -100,7 +107,7 @@ def _csv_row(number: int, fields: dict[Any, Any]) -> Row:
 
 def text_problem(text: str) -> str:
     """Why a text cannot be trusted as characters, or nothing."""
-    if "\x00" in text:
+    if "\x00" in text or "\\u0000" in text:
         return "NUL byte"
     return "not UTF-8" if any("\ud800" <= character <= "\udfff" for character in text) else ""
 
@@ -111,25 +118,40 @@ class Reader:
 
     source: str
     path: Path
+    lines: dict[str, int] = field(default_factory=dict)
+    """Id to the line that brought it."""
 
-    def rejected(self, row: Row, id: str, reason: str) -> Rejected:
+    def rejected(self, row: Row, reason: str) -> Rejected:
+        """A row that is left out. It is named by its line: its own id may be anything, even text."""
+        id = f"{self.source}/line-{row.line}"
         return Rejected(id=id, source=self.source, file=self.path.name, line=row.line, step="read", reason=reason)
 
-    def conversation(self, row: Row, id: str, messages: object, **fields: Any) -> Conversation | Rejected:
+    def _id(self, row: Row, id: object) -> str:
+        if isinstance(id, bool) or not isinstance(id, str | int) or not ID.fullmatch(str(id)):
+            raise ValueError("the id is not a short word")
+        if str(id) in self.lines:
+            raise ValueError(f"duplicate id, first on line {self.lines[str(id)]}")
+        self.lines[str(id)] = row.line
+        return f"{self.source}/{id}"
+
+    def conversation(self, row: Row, id: object, messages: object, **fields: Any) -> Conversation | Rejected:
         """A checked conversation, or why it is none."""
-        name = f"{self.source}/{id}"
         try:
+            name = self._id(row, id)
             turns = _turns(messages)
+            if all(turn.role != "assistant" for turn in turns):
+                raise ValueError("no assistant turn")
             _check_order(turns)
             return Conversation(id=name, source=self.source, messages=turns, **fields)
         except (ValidationError, ValueError) as error:
-            return self.rejected(row, name, _reason(error))
+            return self.rejected(row, _reason(error))
 
-    def preference(self, row: Row, id: str, prompt: object, **fields: Any) -> Preference | Rejected:
+    def preference(self, row: Row, id: object, prompt: object, **fields: Any) -> Preference | Rejected:
         """A checked preference pair, or why it is none."""
-        name = f"{self.source}/{id}"
         try:
+            name = self._id(row, id)
             turns = _turns(prompt)
+            _check_order(turns)
             if turns[-1].role != "user":
                 raise ValueError("the prompt does not end with a user turn")
             pair = Preference(id=name, source=self.source, prompt=turns, **fields)
@@ -137,7 +159,7 @@ class Reader:
                 raise ValueError("chosen and rejected are equal")
             return pair
         except (ValidationError, ValueError) as error:
-            return self.rejected(row, name, _reason(error))
+            return self.rejected(row, _reason(error))
 
 
 def _turns(messages: object) -> tuple[Message, ...]:
@@ -149,11 +171,9 @@ def _turns(messages: object) -> tuple[Message, ...]:
 def _check_order(turns: Sequence[Message]) -> None:
     roles = [turn.role for turn in turns]
     spoken = roles[1:] if roles[0] == "system" else roles
-    if "assistant" not in spoken:
-        raise ValueError("no assistant turn")
-    if spoken[0] != "user":
+    if not spoken or spoken[0] != "user":
         raise ValueError("the first turn is not the user's")
-    if any(first == second for first, second in zip(spoken, spoken[1:], strict=False)) or "system" in spoken:
+    if any(first == second for first, second in pairwise(spoken)) or "system" in spoken:
         raise ValueError("user and assistant turns do not alternate")
 
 
@@ -161,6 +181,12 @@ def _reason(error: ValidationError | ValueError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     detail = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in detail["loc"])
-    known = {"literal_error": "unknown role", "string_pattern_mismatch": "empty turn", "string_too_short": "empty turn"}
+    unknown = detail["type"] == "extra_forbidden"  # its key is the row's own text
+    place = ".".join(str(part) for part in detail["loc"][: -1 if unknown else None])
+    known = {
+        "literal_error": "unknown role",
+        "string_pattern_mismatch": "empty turn",
+        "string_too_short": "empty turn",
+        "extra_forbidden": "unknown field",
+    }
     return f"{known.get(str(detail['type']), detail['type'])}{f' ({place})' if place else ''}"

@@ -12,7 +12,13 @@ from wellgate.base import Base
 from wellgate.files import sha256_files
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
 
-FROM_BASE = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json")
+FROM_BASE = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
 
 
 def shipped(base: Base, adapter: Path, system_prompt: Path) -> dict[str, Path]:

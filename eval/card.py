@@ -61,7 +61,11 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
         "",
         "## Digests",
         "",
-        *(f"- {subject} {name}: `{value}`" for subject, facts in report.subjects.items() for name, value in facts.items()),
+        *(
+            f"- {subject} {name}: `{value}`"
+            for subject, facts in report.subjects.items()
+            for name, value in facts.items()
+        ),
         *(f"- {name}: `{value}`" for name, value in sorted(report.evidence.items())),
         "",
     ]
@@ -71,7 +75,12 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
 def _metadata(recipe: Recipe, base: Base) -> dict[str, Any]:
     licence = recipe.export.licence if recipe.export else "LicenseRef-unset"
     hub = {} if base.name.startswith("pypi:") else {"base_model": base.name}
-    return {"library_name": "peft", "license": licence.lower(), "language": ["en"], "tags": ["lora", "mental-health", "wellgate"]} | hub
+    return {
+        "library_name": "peft",
+        "license": licence.lower(),
+        "language": ["en"],
+        "tags": ["lora", "mental-health", "wellgate"],
+    } | hub
 
 
 def _data(data: Manifest) -> list[str]:

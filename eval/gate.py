@@ -101,7 +101,11 @@ def build(recipe: Recipe, base: Base, stage: Stage, records: Sequence[Graded]) -
         claim=CLAIMS[found.verdict],
         tier=TIER,
         size=section.size,
-        policy={"name": policy.name, "version": str(policy.version), "digest": sha256_file(policy_path(section.policy))},
+        policy={
+            "name": policy.name,
+            "version": str(policy.version),
+            "digest": sha256_file(policy_path(section.policy)),
+        },
         overrides=section.thresholds,
         checks=found.checks,
         hard_fails=found.hard_fails,
@@ -127,7 +131,9 @@ def _evidence(recipe: Recipe) -> dict[str, str]:
     """Digests of what was asked, how it was answered and graded, and by which sources of truth."""
     section = recipe.gate
     assert section is not None
-    settings = section.model_dump(mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"})
+    settings = section.model_dump(
+        mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"}
+    )
     return {
         "settings": sha256_text(json.dumps(settings, sort_keys=True)),
         "system_prompt": sha256_text(recipe.model.system_prompt),

@@ -104,7 +104,9 @@ def answer(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list
     import torch
 
     model, tokenizer = responder.loaded()
-    inputs = tokenizer(list(batch.prompts), add_special_tokens=False, padding=True, return_tensors="pt").to(model.device)
+    inputs = tokenizer(list(batch.prompts), add_special_tokens=False, padding=True, return_tensors="pt").to(
+        model.device
+    )
     seed = sha256_text(f"{gate.seed}|{probe.use}|{batch.sample}|{batch.number}")
     torch.manual_seed(int(seed[:8], 16))
     sampling = {"do_sample": True, "temperature": gate.temperature, "top_k": 0, "top_p": 1.0}
@@ -159,7 +161,9 @@ def _require_complete(replies: Sequence[Reply], items: Sequence[Item], gate: Gat
     expected = {(item.id, sample) for item in items for sample in range(gate.samples + 1)}
     found = [(reply.item, reply.sample) for reply in replies]
     if len(found) != len(expected) or set(found) != expected:
-        raise InputError(f"gate: {len(found)} replies where {len(expected)} belong; delete the replies folder and run again")
+        raise InputError(
+            f"gate: {len(found)} replies where {len(expected)} belong; delete the replies folder and run again"
+        )
 
 
 def read(stage: Stage) -> list[Reply]:

@@ -47,7 +47,11 @@ def markdown(report: GateReport, name: str) -> str:
         "## Evidence",
         "",
         *(f"- {key}: `{value}`" for key, value in sorted(report.evidence.items())),
-        *(f"- {subject} {key}: `{value}`" for subject, facts in report.subjects.items() for key, value in facts.items()),
+        *(
+            f"- {subject} {key}: `{value}`"
+            for subject, facts in report.subjects.items()
+            for key, value in facts.items()
+        ),
         "",
         "Tamper-evident, not tamper-proof: `wellgate verify` recomputes digests, grades, statistics and verdict from `records.jsonl`.",
         "Graders match phrases in English; their error is not yet measured on this model's own replies.",
@@ -62,7 +66,11 @@ def table(checks: tuple[Check, ...]) -> list[str]:
         f"| {one.id} | {one.dimension}{' C' if one.critical else ''} | {one.rule} | {'' if one.base is None else f'{one.base:.2f}'} | {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] | {one.n}/{one.required_n} | {said(one)} |"
         for one in checks
     ]
-    return ["| check | dimension | rule | base | tuned [bounds] | clusters/needed | verdict |", "|---|---|---|---|---|---|---|", *rows]
+    return [
+        "| check | dimension | rule | base | tuned [bounds] | clusters/needed | verdict |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+    ]
 
 
 def said(one: Check) -> str:

@@ -27,7 +27,9 @@ def statement(report: GateReport, name: str) -> dict[str, Any]:
         "predicateType": PREDICATE,
         "predicate": {
             "result": RESULTS.get(report.verdict, "WARNED"),
-            "configuration": [{"name": key, "digest": {"sha256": value}} for key, value in sorted(report.evidence.items())],
+            "configuration": [
+                {"name": key, "digest": {"sha256": value}} for key, value in sorted(report.evidence.items())
+            ],
             "passedTests": passed,
             "failedTests": failed,
             "wellgate": report.model_dump(mode="json"),

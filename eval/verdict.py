@@ -16,7 +16,13 @@ from eval.stats import clopper_pearson, paired_difference
 from wellgate.plugins import Probe
 from wellgate.records import Check, CheckVerdict, Graded
 
-CLAIMS = {"pass": "NOT-FAILED", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", "ungraded": "UNGRADED", "invalid": "INVALID"}
+CLAIMS = {
+    "pass": "NOT-FAILED",
+    "fail": "FAIL",
+    "inconclusive": "INCONCLUSIVE",
+    "ungraded": "UNGRADED",
+    "invalid": "INVALID",
+}
 """What T0 evidence (deterministic graders only) lets a verdict say."""
 
 
@@ -45,7 +51,10 @@ def judge(
     base = [record for record in records if record.subject == "base"]
     checks = tuple(check(rule, policy, by_name[rule.probe], tuned, base, samples) for rule in policy.checks)
     hard = hard_fails(tuned)
-    got = {name: {one: control_verdict(policy, by_name[name], rows) for one, rows in given.items()} for name, given in controls.items()}
+    got = {
+        name: {one: control_verdict(policy, by_name[name], rows) for one, rows in given.items()}
+        for name, given in controls.items()
+    }
     invalid = [
         f"control {one} got {seen} from {name}, not {EXPECTED[one]}"
         for name, seen_by in got.items()
@@ -53,7 +62,11 @@ def judge(
         if seen != EXPECTED[one]
     ]
     invalid += [] if registry_is_fresh else ["the crisis registry is older than its max_age_days"]
-    reasons = [*invalid, *(f"hard fail: {one}" for one in hard), *(_why(one) for one in checks if one.verdict != "pass")]
+    reasons = [
+        *invalid,
+        *(f"hard fail: {one}" for one in hard),
+        *(_why(one) for one in checks if one.verdict != "pass"),
+    ]
     return Verdict(overall(checks, hard, invalid), checks, hard, got, tuple(reasons))
 
 
@@ -67,7 +80,9 @@ def overall(checks: Sequence[Check], hard: Sequence[str], invalid: Sequence[str]
     return next((one for one in order if any(check.verdict == one for check in checks)), "pass")
 
 
-def check(rule: Rule, policy: Policy, probe: Probe, tuned: Iterable[Graded], base: Iterable[Graded], samples: int) -> Check:
+def check(
+    rule: Rule, policy: Policy, probe: Probe, tuned: Iterable[Graded], base: Iterable[Graded], samples: int
+) -> Check:
     """One rule on the records of its probe and slice."""
     new, old = clusters(rule, tuned), clusters(rule, base)
     if not new or set(new) != set(old):
@@ -78,15 +93,27 @@ def check(rule: Rule, policy: Policy, probe: Probe, tuned: Iterable[Graded], bas
         lost = sum(old[name] and not new[name] for name in new)
         value = (gained - lost) / n
         low, high = paired_difference(gained, lost, n, policy.confidence)
-        words, passes, fails = f"tuned - base: lower >= -{rule.threshold:g}", low >= -rule.threshold, high < -rule.threshold
+        words, passes, fails = (
+            f"tuned - base: lower >= -{rule.threshold:g}",
+            low >= -rule.threshold,
+            high < -rule.threshold,
+        )
     else:
         hits = sum(new.values())
         value = hits / n
         low, high = clopper_pearson(hits, n, policy.confidence)
         if rule.rule == "at_least":
-            words, passes, fails = f"succeeds: lower >= {rule.threshold:g}", low >= rule.threshold, high < rule.threshold
+            words, passes, fails = (
+                f"succeeds: lower >= {rule.threshold:g}",
+                low >= rule.threshold,
+                high < rule.threshold,
+            )
         else:
-            words, passes, fails = f"{rule.metric}: upper <= {rule.threshold:g}", high <= rule.threshold, low > rule.threshold
+            words, passes, fails = (
+                f"{rule.metric}: upper <= {rule.threshold:g}",
+                high <= rule.threshold,
+                low > rule.threshold,
+            )
     verdict: CheckVerdict = "pass" if passes else "fail" if fails else "inconclusive"
     note = ""
     if verdict == "pass" and (n < rule.n or samples < policy.samples):
@@ -135,5 +162,9 @@ def control_verdict(policy: Policy, probe: Probe, rows: Sequence[Graded]) -> Che
 
 
 def _why(one: Check) -> str:
-    bounds = f"{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]" if one.base is None else f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    bounds = (
+        f"{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+        if one.base is None
+        else f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    )
     return f"{one.id} {one.verdict}: {bounds} of {one.n} clusters, {one.rule}{f' ({one.note})' if one.note else ''}"

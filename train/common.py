@@ -54,7 +54,8 @@ def trainer_arguments(section: Training, recipe: Recipe, folder: Path) -> dict[s
         "seed": recipe.seed,
         "data_seed": recipe.seed,
         "use_cpu": not gpu,
-        "bf16": gpu and recipe.model.dtype == "bfloat16",  # on CPU the weights' own dtype decides; autocast only adds casts
+        "bf16": gpu
+        and recipe.model.dtype == "bfloat16",  # on CPU the weights' own dtype decides; autocast only adds casts
         "max_length": None,  # we have cut nothing and dropped openly what was too long
         "train_sampling_strategy": "group_by_length",
         "save_strategy": "steps",

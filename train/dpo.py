@@ -79,7 +79,9 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         "last_loss": history[-1],
         "rewards_accuracy": (common.losses(trainer, "rewards/accuracies") or [0.0])[-1],
     }
-    return common.finish(stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts)
+    return common.finish(
+        stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts
+    )
 
 
 def require_same_start(trainer: Any, base: Base, recipe: Recipe, parent: Any, probe: list[int]) -> None:
@@ -91,7 +93,9 @@ def require_same_start(trainer: Any, base: Base, recipe: Recipe, parent: Any, pr
         expected = fresh(input_ids=torch.tensor([probe], device=fresh.device)).logits[0]
     for adapter in ("ref", "default"):
         if not torch.equal(trainer.logits(probe, adapter), expected):
-            raise InputError(f"dpo: the {adapter} model differs from the SFT model before the first step; lineage is broken")
+            raise InputError(
+                f"dpo: the {adapter} model differs from the SFT model before the first step; lineage is broken"
+            )
 
 
 def require_ln2(first_loss: float, section: Dpo) -> None:

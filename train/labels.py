@@ -56,17 +56,21 @@ def label(tokenizer: Any, system_prompt: str, record: Conversation) -> Labelled:
     encoded = encode(tokenizer, text)
     labels = [IGNORED] * len(encoded["input_ids"])
     for start, end in spans:
-        inside = [index for index, (first, last) in enumerate(encoded["offset_mapping"]) if first < end and last > start]
-        if not inside or encoded["offset_mapping"][inside[0]][0] != start or encoded["offset_mapping"][inside[-1]][1] != end:
+        inside = [
+            index for index, (first, last) in enumerate(encoded["offset_mapping"]) if first < end and last > start
+        ]
+        if (
+            not inside
+            or encoded["offset_mapping"][inside[0]][0] != start
+            or encoded["offset_mapping"][inside[-1]][1] != end
+        ):
             raise _refused(record.id, "a token reaches across the border of an assistant turn")
         for index in inside:
             labels[index] = encoded["input_ids"][index]
     return Labelled(record.id, list(encoded["input_ids"]), labels)
 
 
-def _supervised(
-    tokenizer: Any, messages: Sequence[dict[str, str]], turn: int, text: str, id: str
-) -> tuple[int, int]:
+def _supervised(tokenizer: Any, messages: Sequence[dict[str, str]], turn: int, text: str, id: str) -> tuple[int, int]:
     """Characters of one assistant turn and its end token, in the rendered conversation."""
     prefix = render(tokenizer, messages[:turn], generation_prompt=True)
     whole = render(tokenizer, messages[: turn + 1], generation_prompt=False).rstrip()
@@ -85,7 +89,9 @@ def pair(tokenizer: Any, system_prompt: str, record: Preference) -> Pair:
     prompt_ids = list(encode(tokenizer, prompt)["input_ids"])
     sides = []
     for reply in (record.chosen, record.rejected):
-        whole = render(tokenizer, [*messages, {"role": "assistant", "content": reply}], generation_prompt=False).rstrip()
+        whole = render(
+            tokenizer, [*messages, {"role": "assistant", "content": reply}], generation_prompt=False
+        ).rstrip()
         ids = list(encode(tokenizer, whole)["input_ids"])
         if not whole.startswith(prompt) or ids[: len(prompt_ids)] != prompt_ids:
             raise _refused(record.id, "the template renders the prompt differently when a reply follows")

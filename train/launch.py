@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
 
 from wellgate.base import Base
-from wellgate.cli import INPUT_WRONG, guarded
-from wellgate.errors import Crashed, InputError
+from wellgate.errors import INPUT_WRONG, Crashed, InputError, guarded
 from wellgate.files import write_text
 from wellgate.recipe import Recipe, load
 from wellgate.run import ROOT, Manifest, Stage
@@ -47,7 +45,17 @@ def _launch(recipe: Recipe, stage: Stage) -> None:
     failure.unlink(missing_ok=True)
     device = [] if is_available() else ["--cpu"]
     script = str(ROOT / "train" / f"{stage.name}.py")
-    options = ["--quiet", "--num_processes", "1", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    options = [
+        "--quiet",
+        "--num_processes",
+        "1",
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+    ]
     options += ["--num_cpu_threads_per_process", str(os.cpu_count() or 1)]
     try:
         launch_command(launch_command_parser().parse_args([*device, *options, script, str(resolved)]))
@@ -55,7 +63,9 @@ def _launch(recipe: Recipe, stage: Stage) -> None:
         if failure.is_file():
             raise InputError(json.loads(failure.read_text(encoding="utf-8"))["message"]) from None
         if stop.code:
-            raise Crashed(f"{stage.name}: the training process died; see its output above, then run again to resume") from None
+            raise Crashed(
+                f"{stage.name}: the training process died; see its output above, then run again to resume"
+            ) from None
 
 
 def _failure_file(recipe: Recipe, name: str) -> Path:
@@ -84,8 +94,9 @@ def main(arguments: Sequence[str], name: str, stage_of: StageOf, work: Work) -> 
             except InputError as error:
                 said.append(str(error))
                 raise
-        rate = done.counts["tokens"] / max(done.seconds, 0.1)
-        print(f"{name}: loss {done.counts['first_loss']:.3f} to {done.counts['last_loss']:.3f} in {done.counts['steps']} steps, {done.seconds:.0f} s ({stage.folder})")
+        print(
+            f"{name}: loss {done.counts['first_loss']:.3f} to {done.counts['last_loss']:.3f} in {done.counts['steps']} steps, {done.seconds:.0f} s ({stage.folder})"
+        )
         return 0
 
     code = guarded(run)

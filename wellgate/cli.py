@@ -7,19 +7,16 @@ Nothing heavy is imported before a command needs it: `--help` and `check` never 
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellgate import __version__
-from wellgate.errors import Crashed, GateRefusal, InputError
+from wellgate.errors import GATE_SAID_NO, OK, GateRefusal, guarded
 
 if TYPE_CHECKING:
     from wellgate.recipe import Recipe
-
-OK, CRASHED, INPUT_WRONG, GATE_SAID_NO = 0, 1, 2, 3
 
 
 def check(recipe: Recipe) -> int:
@@ -123,33 +120,6 @@ def parser() -> argparse.ArgumentParser:
         )
         sub.set_defaults(function=command)
     return top
-
-
-def guarded(work: Callable[[], int]) -> int:
-    """Run, and turn what stops on purpose into one clear line and its exit code."""
-    try:
-        return work()
-    except InputError as error:
-        print(f"wellgate: {error}", file=sys.stderr)
-        return INPUT_WRONG
-    except GateRefusal as error:
-        print(f"wellgate: {error}", file=sys.stderr)
-        return GATE_SAID_NO
-    except Crashed as error:
-        print(f"wellgate: {error}", file=sys.stderr)
-        return CRASHED
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        place = f" at {error.filename}" if error.filename else ""
-        print(
-            f"wellgate: {error.strerror}{place}; make room or set runs_dir, and run again: completed stages are kept",
-            file=sys.stderr,
-        )
-        return INPUT_WRONG
-    except KeyboardInterrupt:
-        print("wellgate: interrupted; run again to go on from here", file=sys.stderr)
-        return CRASHED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

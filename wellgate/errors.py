@@ -1,4 +1,13 @@
-"""The ways a run may stop on purpose. Messages name files, lines and ids, never record text."""
+"""The ways a run may stop on purpose, and their exit codes. Messages name files, lines and ids, never record text."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+
+OK, CRASHED, INPUT_WRONG, GATE_SAID_NO = 0, 1, 2, 3
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
 class InputError(Exception):
@@ -11,3 +20,30 @@ class Crashed(Exception):
 
 class GateRefusal(Exception):
     """The gate said no, or its evidence is incomplete: exit code 3."""
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run, and turn what stops on purpose into one clear line and its exit code."""
+    try:
+        return work()
+    except InputError as error:
+        print(f"wellgate: {error}", file=sys.stderr)
+        return INPUT_WRONG
+    except GateRefusal as error:
+        print(f"wellgate: {error}", file=sys.stderr)
+        return GATE_SAID_NO
+    except Crashed as error:
+        print(f"wellgate: {error}", file=sys.stderr)
+        return CRASHED
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        place = f" at {error.filename}" if error.filename else ""
+        print(
+            f"wellgate: {error.strerror}{place}; make room or set runs_dir, and run again: completed stages are kept",
+            file=sys.stderr,
+        )
+        return INPUT_WRONG
+    except KeyboardInterrupt:
+        print("wellgate: interrupted; run again to go on from here", file=sys.stderr)
+        return CRASHED

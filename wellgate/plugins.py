@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,11 @@ class Plugin(Frozen, ABC):
 
     use: str
     """Name of the plug-in's file, or a dotted module."""
+
+    @classmethod
+    def file(cls) -> Path:
+        """The file that the plug-in stands in."""
+        return Path(inspect.getfile(cls))
 
 
 class Source(Plugin):
@@ -146,12 +152,12 @@ def load(base: type[P], name: object) -> type[P]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name and not module_name.startswith(error.name):
+        if error.name and not f"{module_name}.".startswith(f"{error.name}."):
             raise _broken(kind, name, f"it needs the package {error.name!r}") from None
         close = get_close_matches(name, names(socket), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        context = _known(kind, socket) | {"name": name, "hint": hint}
-        raise PydanticCustomError("plugin", "no {kind} {name!r}{hint} (there are {known})", context) from None
+        context = _known(kind, socket) | {"name": repr(name), "hint": hint}
+        raise PydanticCustomError("plugin", "no {kind} {name}{hint} (there are {known})", context) from None
     except Exception as error:
         raise _broken(kind, name, type(error).__name__) from error
     found = [
@@ -161,6 +167,8 @@ def load(base: type[P], name: object) -> type[P]:
     ]
     if len(found) != 1:
         raise _broken(kind, name, f"it defines {len(found)} {base.__name__} classes instead of one")
+    if missing := sorted(getattr(found[0], "__abstractmethods__", ())):
+        raise _broken(kind, name, f"it does not define {', '.join(missing)}")
     return found[0]
 
 
@@ -169,7 +177,8 @@ def _known(kind: str, socket: str) -> dict[str, Any]:
 
 
 def _broken(kind: str, name: str, why: str) -> PydanticCustomError:
-    return PydanticCustomError("plugin", "{kind} {name!r} cannot be loaded: {why}", {"kind": kind, "name": name, "why": why})
+    context = {"kind": kind, "name": repr(name), "why": why}
+    return PydanticCustomError("plugin", "{kind} {name} cannot be loaded: {why}", context)
 
 
 def _resolve(base: type[P], value: object) -> P:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -14,9 +15,21 @@ from wellgate.errors import InputError
 from wellgate.records import Frozen
 
 Location = tuple[str | int, ...]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True)]
+Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Amount = Annotated[Number, Field(ge=0)]
+Rate = Annotated[Number, Field(gt=0)]
+Count = Annotated[Whole, Field(ge=1)]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose floats may be written `1e-4`, as people do; YAML 1.1 reads that as a word."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+)
 
 
 class Model(Frozen):
@@ -48,7 +61,7 @@ class Prepare(Frozen):
     """Steps on each record's texts, in order: de-identification."""
     held_out: Fraction = 0.1
     """Share of groups (clients, authors) that training never sees."""
-    seed: int = 0
+    seed: Whole = 0
     """Which groups are held out."""
     max_rejected: Fraction = 0.01
     """More bad rows than this share stop the run."""
@@ -78,19 +91,19 @@ class Training(Frozen):
     """Peak learning rate of AdamW."""
     num_train_epochs: Rate = 1.0
     """Passes over the data; `max_steps` overrides it."""
-    max_steps: int = -1
+    max_steps: Annotated[Whole, Field(ge=-1)] = -1
     """Optimizer steps; -1 means by epochs."""
     per_device_train_batch_size: Count = 8
     """Rows in one forward pass."""
     gradient_accumulation_steps: Count = 1
     """Forward passes in one optimizer step."""
-    warmup_steps: Annotated[float, Field(ge=0)] = 0.05
+    warmup_steps: Amount = 0.05
     """Steps (>= 1) or share of steps (< 1) with rising learning rate."""
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "cosine"
     """Shape of the learning rate after warm-up."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Amount = 0.0
     """AdamW weight decay."""
-    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    max_grad_norm: Amount = 1.0
     """Gradients are clipped to this norm."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, slower."""
@@ -124,7 +137,7 @@ class Dpo(Training):
     """Strength of the pull towards the reference."""
     loss_type: list[Literal["sigmoid", "ipo", "hinge", "robust", "sft"]] = ["sigmoid"]
     """TRL's losses; several are summed."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    label_smoothing: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
     """Assumed share of wrongly labelled pairs."""
 
 
@@ -137,7 +150,7 @@ class Gate(Frozen):
     """A file in `eval/policies/`, or a path ending in .yaml."""
     size: Literal["demo", "core"] = "core"
     """`demo` is a fixed subsample for two cores and minutes: it can fail a model, never clear it."""
-    samples: Annotated[int, Field(ge=0, le=15)] = 3
+    samples: Annotated[Whole, Field(ge=0, le=15)] = 3
     """Sampled replies an item, beside the greedy one."""
     temperature: Rate = 0.7
     """Of the sampled replies."""
@@ -145,9 +158,9 @@ class Gate(Frozen):
     """Tokens a reply may have."""
     batch_size: Count = 32
     """Prompts in one forward pass. Part of the evidence: bf16 text depends on it."""
-    seed: int = 0
+    seed: Whole = 0
     """Of the sampled replies."""
-    thresholds: dict[str, float] = {}
+    thresholds: dict[str, Number] = {}
     """Overrides of the policy's thresholds by check id. Any override stands in report and card."""
 
 
@@ -169,7 +182,7 @@ class Recipe(Frozen):
     """Folder of the run below `runs_dir`."""
     runs_dir: str = "runs"
     """Where runs are kept."""
-    seed: int = 0
+    seed: Whole = 0
     """Of training: adapter initialisation, order of rows, dropout."""
     model: Model
     """The base model."""
@@ -209,14 +222,19 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         raise InputError(f"{path}: not UTF-8; save it as UTF-8") from None
     problems: list[tuple[int, str]] = []
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise InputError(_yaml_problem(path, error)) from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}:1: not YAML: a value that cannot be read (an impossible date?)") from None
     if not isinstance(data, dict) or node is None:
         raise InputError(f"{path}:1: a recipe is a mapping with name, model and prepare")
     lines: dict[Location, int] = {}
-    _index(node, (), lines, problems)
+    try:
+        _index(node, (), lines, problems)
+    except RecursionError:
+        raise InputError(f"{path}:1: an alias contains itself; write the section out") from None
     sources: dict[Location, str] = {}
     for override in overrides or []:
         sources[_apply(data, override)] = f"--set {override.split('=', 1)[0]}"
@@ -229,6 +247,10 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
     if problems or recipe is None:
         raise InputError("\n".join(_place(path, line, text) for line, text in sorted(set(problems))))
     return recipe
+
+
+UNION_TAGS = (("str",), ("list[str]",))
+"""What pydantic appends to the place of a problem in a field of several types."""
 
 
 def _place(path: Path, line: int, text: str) -> str:
@@ -268,10 +290,10 @@ def _apply(data: dict[str, Any], override: str) -> Location:
     try:
         for part in place[:-1]:
             target = target.setdefault(part, {}) if isinstance(target, dict) else target[part]
-        target[place[-1]] = yaml.safe_load(value)
+        target[place[-1]] = yaml.load(value, Loader=_Loader)
     except (TypeError, IndexError, KeyError):
         raise InputError(f"--set {key}: there is no such place in the recipe") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise InputError(f"--set {key}: the value is not YAML") from None
     return place
 
@@ -279,15 +301,18 @@ def _apply(data: dict[str, Any], override: str) -> Location:
 def _problem(
     detail: Any, data: dict[str, Any], lines: dict[Location, int], sources: dict[Location, str]
 ) -> tuple[int, str]:
-    place: Location = tuple(part for part in detail["loc"] if part not in ("str", "list[str]"))
+    place: Location = tuple(detail["loc"])
+    if place[-1:] in UNION_TAGS and place not in lines:
+        place = place[:-1]
     message = str(detail["msg"]).removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         message = "unknown key" + _suggest(str(place[-1]), _keys_at(place[:-1], data))
     elif detail["type"] == "missing":
         message = "is missing"
     name = _dotted(place) or "recipe"
-    if place in sources:
-        return 0, f"{sources[place]}: {message}"
+    overridden = next((place[:cut] for cut in range(len(place), 0, -1) if place[:cut] in sources), None)
+    if overridden:
+        return 0, f"{sources[overridden]}: {message if overridden == place else f'{name}: {message}'}"
     line = next((lines[place[:cut]] for cut in range(len(place), -1, -1) if place[:cut] in lines), 1)
     return line, f"{name}: {message}"
 

@@ -19,9 +19,7 @@ from wellgate.files import write_text
 class Frozen(BaseModel):
     """Base of all records and recipe sections: frozen, no unknown keys, input hidden in errors."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 R = TypeVar("R", bound=BaseModel)

@@ -129,7 +129,10 @@ def code_digest(*places: str) -> str:
     files: dict[str, str] = {}
     for place in places:
         path = ROOT / place
-        for source in [path] if path.is_file() else sorted(path.rglob("*.py")):
+        sources = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        if not sources:
+            raise FileNotFoundError(f"no Python source at {path}")
+        for source in sources:
             files[source.relative_to(ROOT).as_posix()] = sha256_file(source)
     return sha256_lines(files)
 

@@ -22,9 +22,13 @@ def plan(recipe: Recipe) -> str:
     for name, section in (("sft", recipe.sft), ("dpo", recipe.dpo)):
         if section:
             length = f"{section.max_steps} steps" if section.max_steps > 0 else f"{section.num_train_epochs:g} epochs"
-            lines.append(f"  {name:8} {length}, batch {section.per_device_train_batch_size} x {section.gradient_accumulation_steps}")
+            lines.append(
+                f"  {name:8} {length}, batch {section.per_device_train_batch_size} x {section.gradient_accumulation_steps}"
+            )
     if recipe.gate:
-        lines.append(f"  gate     {', '.join(probe.use for probe in recipe.gate.probes)}; policy {recipe.gate.policy}, size {recipe.gate.size}")
+        lines.append(
+            f"  gate     {', '.join(probe.use for probe in recipe.gate.probes)}; policy {recipe.gate.policy}, size {recipe.gate.size}"
+        )
     if recipe.export:
         lines.append(f"  export   {recipe.export.use.use} to {recipe.export.to}")
     return "\n".join(lines)
@@ -77,8 +81,15 @@ def _judged(stage: Stage) -> list[str]:
     report = GateReport.model_validate(statement["predicate"]["wellgate"])
     lines = [f"gate      {report.claim}, size {report.size}, tier {report.tier}, {len(report.hard_fails)} hard fails"]
     lines += [_check(one) for one in report.checks]
-    lines.append("          controls: " + ", ".join(f"{probe} {'/'.join(got.values())}" for probe, got in report.controls.items()))
-    return [*lines, f"          {stage.folder / 'report.md'}", f"card      {stage.folder / 'CARD.preview.md'} (stamped NOT EXPORTED)"]
+    lines.append(
+        "          controls: "
+        + ", ".join(f"{probe} {'/'.join(got.values())}" for probe, got in report.controls.items())
+    )
+    return [
+        *lines,
+        f"          {stage.folder / 'report.md'}",
+        f"card      {stage.folder / 'CARD.preview.md'} (stamped NOT EXPORTED)",
+    ]
 
 
 def _check(one: Check) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wellgate import registry
 from wellgate.base import Base, resolve
+from wellgate.errors import InputError
 from wellgate.files import sha256_file, sha256_text
 from wellgate.plugins import Probe
 from wellgate.recipe import Gate, Recipe
@@ -31,14 +32,25 @@ def root(recipe: Recipe) -> Path:
 
 def prepare_stage(recipe: Recipe) -> Stage:
     inputs = {
-        f"{number}/{name}": sha256_file(path)
+        f"{number}/{name}": _source_digest(path)
         for number, source in enumerate(recipe.prepare.sources)
         for name, path in source.files().items()
     }
+    for plugin in (*recipe.prepare.sources, *recipe.prepare.filters):
+        inputs[f"plugin/{plugin.use}"] = sha256_file(plugin.file())
     packages = tuple(package for step in recipe.prepare.filters for package in step.packages)
     inputs |= {f"package/{name}": version for name, version in versions(packages).items()}
     code = code_digest("data_prep", "wellgate/records.py", "wellgate/plugins.py")
     return Stage("prepare", root(recipe), recipe.prepare.model_dump(mode="json"), inputs, code)
+
+
+def _source_digest(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); name an existing file in prepare.sources"
+        ) from None
 
 
 def prepared(recipe: Recipe) -> tuple[Stage, Manifest]:
@@ -101,7 +113,9 @@ def probe_digest(probe: Probe) -> str:
 
 def replies_stage(recipe: Recipe, probe: Probe, subject: Subject) -> Stage:
     gate = _gate(recipe)
-    config = gate.model_dump(mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"})
+    config = gate.model_dump(
+        mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"}
+    )
     config |= {"dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt, "probe": probe.use}
     inputs = {"items": probe_digest(probe), "subject": subject.digest}
     code = code_digest("eval/replies.py", "wellgate/model.py")

@@ -21,9 +21,33 @@ LAST = (
     " Okoro Park Patel Quinn Reyes Rossi Sato Silva Singh Tan Toure Varga Walsh Weber Xu Young Zhou"
 ).split()
 PLACES = "Ashford Brookhaven Cedarville Eastmoor Fairlea Glenwick Harborton Kingsmere Lakeview Millbrook Northgate Oakridge Riverton Southfield Westbury".split()
-STREETS = ("Maple Street", "Station Road", "Park Lane", "Hill Avenue", "Church Street", "River Road", "Garden Close", "Mill Lane")
-EMPLOYERS = ("Northgate Logistics", "Brightwell Foods", "Harbor Print Works", "Cedar Home Care", "Lakeside Motors", "Fairlea Bakery", "Oakridge Systems")
-SCHOOLS = ("Riverton High School", "Millbrook College", "Oakridge University", "Fairlea Primary School", "Northgate Academy", "Lakeview College")
+STREETS = (
+    "Maple Street",
+    "Station Road",
+    "Park Lane",
+    "Hill Avenue",
+    "Church Street",
+    "River Road",
+    "Garden Close",
+    "Mill Lane",
+)
+EMPLOYERS = (
+    "Northgate Logistics",
+    "Brightwell Foods",
+    "Harbor Print Works",
+    "Cedar Home Care",
+    "Lakeside Motors",
+    "Fairlea Bakery",
+    "Oakridge Systems",
+)
+SCHOOLS = (
+    "Riverton High School",
+    "Millbrook College",
+    "Oakridge University",
+    "Fairlea Primary School",
+    "Northgate Academy",
+    "Lakeview College",
+)
 
 
 def surrogate(kind: str, surface: str, conversation: str, secret: str) -> str:

@@ -44,7 +44,7 @@ class CounselChat(Source):
 
     def _record(self, reader: Reader, row: Row, id: str) -> Conversation | Rejected:
         if row.problem:
-            return reader.rejected(row, f"{reader.source}/{id}", row.problem)
+            return reader.rejected(row, row.problem)
         cells = row.fields
         title, text = cells["questionTitle"].strip(), cells["questionText"].strip()
         question = text if text.startswith(title) else f"{title}\n\n{text}".strip()

@@ -44,9 +44,9 @@ class Jsonl(Source):
 
     def _record(self, reader: Reader, row: Row) -> Conversation | Preference | Rejected:
         fields = dict(row.fields)
-        id = str(fields.pop("id", f"line-{row.line}"))
+        id = fields.pop("id", f"line-{row.line}")
         if row.problem:
-            return reader.rejected(row, f"{reader.source}/{id}", row.problem)
+            return reader.rejected(row, row.problem)
         shared: dict[str, Any] = {"licence": self.licence, "consent": self.consent}
         shared |= {key: fields[key] for key in SHARED if key in fields}
         shared["group"] = f"{reader.source}/{fields.get('group', id)}"

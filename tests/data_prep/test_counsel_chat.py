@@ -132,7 +132,7 @@ def test_a_bad_row_is_a_reason_with_the_line_on_which_it_ends(write_csv: Any, ce
     first, bad = read(write_csv([answer(1, 1, "fine", "train"), answer(2, 2, "x", "train", **cells)]))
     assert isinstance(first, Conversation)
     assert isinstance(bad, Rejected)
-    assert (bad.id, bad.line, bad.reason) == ("counsel_chat/1", 7, reason)
+    assert (bad.id, bad.line, bad.reason) == ("counsel_chat/line-7", 7, reason)
 
 
 @pytest.mark.parametrize("gone", ["therapistURL", "answerText", "topic"])

@@ -56,10 +56,9 @@ POSITIVES = [
     ("My gran is 94 years old.", "94", "AGE"),
     ("he turned 91 last week", "91", "AGE"),
     ("she's ninety-four now", "ninety-four", "AGE"),
-    pytest.param(
-        "My number is 202-555-0143.", "202-555-0143", "PHONE",
-        marks=pytest.mark.xfail(strict=True, reason="detect.py: the ID pattern (0.6) outranks the phone recogniser on `number is`"),
-    ),
+    ("My number is 202-555-0143.", "202-555-0143", "PHONE"),
+    ("My sister June keeps calling.", "June", "NAME"),
+    ("My name is April and I feel low.", "April", "NAME"),
 ]  # fmt: skip
 
 
@@ -100,10 +99,6 @@ def test_near_misses_are_left_alone(text: str) -> None:
     assert found(text) == []
 
 
-NER = "detect.py NOT_A_NAME: a common word that the NER model takes for a name"
-
-
-@pytest.mark.xfail(strict=True, reason=NER)
 @pytest.mark.parametrize(
     "text",
     [
@@ -133,8 +128,6 @@ DRUGS = [
     "Zoloft",
     "Xanax",
     "Lexapro",
-]
-TAKEN_FOR_NAMES = [
     "Seroquel",
     "Effexor",
     "Abilify",
@@ -147,13 +140,9 @@ TAKEN_FOR_NAMES = [
     "Valium",
     "zopiclone",
 ]
-DRUG = "detect.py NOT_A_NAME: holds seven drugs; others become invented people and places"
 
 
-@pytest.mark.parametrize(
-    "drug",
-    [*DRUGS, *(pytest.param(drug, marks=pytest.mark.xfail(strict=True, reason=DRUG)) for drug in TAKEN_FOR_NAMES)],
-)
+@pytest.mark.parametrize("drug", DRUGS)
 def test_a_drug_survives(drug: str) -> None:
     texts = [sentence.format(drug) for sentence in TAKES]
     assert replaced(*texts) == texts
@@ -206,16 +195,11 @@ def test_a_full_name_and_its_first_name_stay_one_person() -> None:
     assert name_in(full).split()[0] == name_in(short)
 
 
-PLACE = "detect.py: a name by pattern (0.6) or propagation (0.5) loses against the NER's PLACE (0.85) on the same word"
-
-
-@pytest.mark.xfail(strict=True, reason=PLACE)
 @pytest.mark.parametrize("text", ["My sister Chioma cries.", "My sister Tamsin cries."])
 def test_a_relatives_name_is_no_place(text: str) -> None:
     assert [kind for _, kind in found(text)] == ["NAME"]
 
 
-@pytest.mark.xfail(strict=True, reason=PLACE)
 def test_a_known_name_stays_one_person_where_the_model_takes_it_for_a_place() -> None:
     first, second = replaced("My brother Ikenna sulks.", "Does Ikenna sleep?")
     assert second == f"Does {first.split()[2]} sleep?"
@@ -259,8 +243,7 @@ def test_a_surrogate_has_the_shape_of_its_kind(kind: str, surface: str, expected
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     st.lists(
-        st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-        | st.sampled_from([row[0] for row in POSITIVES if isinstance(row, tuple)]),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from([row[0] for row in POSITIVES]),
         max_size=3,
     )
 )

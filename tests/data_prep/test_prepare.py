@@ -74,11 +74,18 @@ BAD = {
     "two user turns": ({"id": "x", "messages": [USER, USER, REPLY]}, "user and assistant turns do not alternate"),
     "late system turn": ({"id": "x", "messages": [USER, REPLY, SYSTEM]}, "user and assistant turns do not alternate"),
     "licence is null": ({"id": "x", "messages": [USER, REPLY], "licence": None}, "string_type (licence)"),
-    "lone surrogate": ({"id": "x", "messages": [{**USER, "content": "\ud800"}, REPLY]}, "string_unicode (content)"),
+    "lone surrogate": ({"id": "x", "messages": [{**USER, "content": "\ud800"}, REPLY]}, "not UTF-8"),
     "pair without prompt": ({**PAIR, "id": "x", "prompt": []}, "messages is not a list of turns"),
     "pair ends wrong": ({**PAIR, "id": "x", "prompt": [USER, REPLY]}, "the prompt does not end with a user turn"),
     "pair empty": ({**PAIR, "id": "x", "chosen": " "}, "empty turn (chosen)"),
     "pair equal": ({**PAIR, "id": "x", "chosen": "same", "rejected": "same "}, "chosen and rejected are equal"),
+    "text as id": ({"id": "ZEBRASECRET said", "messages": [USER, REPLY]}, "the id is not a short word"),
+    "long id": ({"id": "x" * 81, "messages": [USER, REPLY]}, "the id is not a short word"),
+    "object as id": ({"id": {"note": "ZEBRASECRET"}, "messages": [USER, REPLY]}, "the id is not a short word"),
+    "yes as id": ({"id": True, "messages": [USER, REPLY]}, "the id is not a short word"),
+    "unknown field": ({"id": "x", "messages": [{**USER, "ZEBRASECRET": 1}, REPLY]}, "unknown field"),
+    "prompt out of order": ({**PAIR, "id": "x", "prompt": [REPLY, USER]}, "the first turn is not the user's"),
+    "two prompts": ({**PAIR, "id": "x", "prompt": [USER, USER]}, "user and assistant turns do not alternate"),
     "not an object": (["ZEBRASECRET"], "not a JSON object"),
 }
 
@@ -88,56 +95,24 @@ def test_a_bad_row_is_kept_out_with_file_line_and_reason(run: Run, many: list[An
     done = run([*many, row], max_rejected=0.1)
     (rejected,) = done.rejected()
     assert (rejected.file, rejected.line, rejected.step, rejected.reason) == ("talks.jsonl", 21, "read", reason)
-    assert rejected.id == ("talks/x" if isinstance(row, dict) else "talks/line-21")
+    assert rejected.id == "talks/line-21"
     assert done.manifest.counts["rows"] == 21
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ({"prompt": [REPLY, USER]}, "the first turn is not the user's"),
-        ({"prompt": [USER, USER]}, "user and assistant turns do not alternate"),
-    ],
-    ids=["assistant first", "two user turns"],
-)
-@pytest.mark.xfail(strict=True, reason="read.py Reader.preference: the order of the prompt's turns is not checked")
-def test_a_prompt_with_turns_out_of_order_is_kept_out(run: Run, many: list[Any], row: Any, reason: str) -> None:
-    done = run([*many, PAIR | {"id": "x"} | row], max_rejected=0.1)
-    assert [one.reason for one in done.rejected()] == [reason]
-
-
 def test_the_second_row_of_an_id_is_kept_out(run: Run, many: list[Any], talk: Any) -> None:
-    done = run([*many, {**talk(99), "id": "c3"}], max_rejected=0.1)
-    assert [(one.id, one.step, one.reason) for one in done.rejected()] == [("talks/c3", "read", "duplicate id")]
-
-
-@pytest.mark.xfail(strict=True, reason='prepare.py read: a duplicate id is rejected with file "" and line 0')
-def test_a_duplicate_id_is_kept_out_with_its_file_and_line(run: Run, many: list[Any], talk: Any) -> None:
     (rejected,) = run([*many, {**talk(99), "id": "c3"}], max_rejected=0.1).rejected()
-    assert (rejected.file, rejected.line) == ("talks.jsonl", 21)
+    assert (rejected.id, rejected.file, rejected.line) == ("talks/line-21", "talks.jsonl", 21)
+    assert (rejected.step, rejected.reason) == ("read", "duplicate id, first on line 4")
+
+
+def test_an_id_may_be_a_number(run: Run, many: list[Any], talk: Any) -> None:
+    done = run([*many, {**talk(99), "id": 7}], held_out=0)
+    assert "talks/7" in [one.id for one in done.conversations("train")]
 
 
 @pytest.mark.parametrize("field", ["id", "group", "language"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=UnicodeEncodeError,
-    reason="read.py _json_row: an escaped lone surrogate outside of the turns crashes the stage",
-)
 def test_a_lone_surrogate_in_any_field_is_kept_out(run: Run, many: list[Any], talk: Any, field: str) -> None:
     assert len(run([*many, talk(99) | {field: "\ud800"}], max_rejected=0.1).rejected()) == 1
-
-
-@pytest.mark.parametrize(
-    "row",
-    [{"id": {"note": "ZEBRASECRET"}, "messages": [USER]}, {"id": "x", "messages": [{**USER, "ZEBRASECRET": 1}, REPLY]}],
-    ids=["object as id", "text as key"],
-)
-@pytest.mark.xfail(
-    strict=True, reason="jsonl.py str(id) of any value, and read.py _reason prints an unknown key of a turn"
-)
-def test_text_in_an_odd_place_is_not_repeated_in_the_list_of_rejected_rows(run: Run, many: list[Any], row: Any) -> None:
-    done = run([*many, row], max_rejected=0.1)
-    assert "ZEBRASECRET" not in (done.folder / "rejected.jsonl").read_text()
 
 
 def test_too_many_bad_rows_stop_with_one_line_and_keep_the_list(
@@ -155,9 +130,6 @@ def test_too_many_bad_rows_stop_with_one_line_and_keep_the_list(
     assert not list((tmp_path / "runs").rglob("manifest.json"))
 
 
-@pytest.mark.xfail(
-    strict=True, reason='prepare.py limit_rejected: the line begins ":0:" where the first bad row is a duplicate id'
-)
 def test_too_many_duplicate_ids_name_their_file(write_recipe: Any, many: list[Any], talk: Any) -> None:
     with pytest.raises(InputError, match=r"^talks\.jsonl:21: "):
         prepare(load(write_recipe([*many, {**talk(99), "id": "c3"}])))
@@ -179,11 +151,6 @@ def test_a_file_without_a_usable_row_is_an_input_error(write_recipe: Any, conten
         prepare(load(write_recipe(content)))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=OSError,
-    reason="stages.py prepare_stage: digests a source's files before anything checks that they exist",
-)
 @pytest.mark.parametrize("missing", ["gone", "folder"])
 def test_a_missing_source_file_is_an_input_error(write_recipe: Any, tmp_path: Path, missing: str) -> None:
     path = write_recipe()
@@ -324,9 +291,6 @@ def test_comments_other_sections_and_file_times_change_no_key(
     assert prepare(load(path)) == first
 
 
-@pytest.mark.xfail(
-    strict=True, reason="stages.py prepare_stage: the code of a plug-in from outside of data_prep/ is not in the key"
-)
 def test_changed_code_of_an_outside_plugin_changes_the_key(
     write_recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,7 +326,8 @@ def test_no_record_text_stands_in_any_report(run: Run, many: list[Any], capsys: 
     ]
     rows = [*many, *good, {**good[0], "id": "twice"}, {**good[1], "id": "z5"}, PAIR | {"id": "p"}]
     bad = [
-        row | {"id": f"bad-{number}"} if isinstance(row, dict) else row for number, (row, _) in enumerate(BAD.values())
+        row | {"id": f"bad-{number}"} if isinstance(row, dict) and row["id"] == "x" else row
+        for number, (row, _) in enumerate(BAD.values())
     ]
     done = run([*rows, *bad], max_rejected=0.9, held_out=0.3, filters=["deidentify"])
     assert len(done.rejected()) == len(BAD) + 2
@@ -404,14 +369,10 @@ def test_deidentified_data_hold_surrogates_and_a_ledger_of_offsets(run: Run, man
 
 def test_a_language_that_cannot_be_deidentified_is_kept_out(run: Run, many: list[Any], talk: Any) -> None:
     done = run([*many, talk(99, language="tl")], filters=["deidentify"], held_out=0)
-    assert [(one.id, one.reason) for one in done.rejected()] == [("talks/c99", "deidentify cannot read language tl")]
+    assert [(one.id, one.reason) for one in done.rejected()] == [("talks/c99", "deidentify reads en only")]
     assert done.manifest.counts["train"] == 20
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="dedup.py texts_of: the reason of a preference pair is free text and passes every filter as it is",
-)
 def test_personal_data_in_the_reason_of_a_pair_is_replaced(run: Run, many: list[Any]) -> None:
     done = run(
         [*many, pair(0, reason="It does not send Tamsin Oyelaran to tamsin@oyelaran.org.")], filters=["deidentify"]
@@ -420,9 +381,6 @@ def test_personal_data_in_the_reason_of_a_pair_is_replaced(run: Run, many: list[
 
 
 @pytest.mark.parametrize("rows", ["pairs only", "no readable language"])
-@pytest.mark.xfail(
-    strict=True, reason="prepare.py write: blames prepare.held_out wherever no conversation is left to train on"
-)
 def test_data_without_conversations_does_not_blame_the_split(write_recipe: Any, talk: Any, rows: str) -> None:
     data = (
         [pair(number) for number in range(9)]
@@ -434,9 +392,6 @@ def test_data_without_conversations_does_not_blame_the_split(write_recipe: Any, 
     assert "held_out" not in str(error.value)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="prepare.py run_filter: `one not in readable` compares every record with every other"
-)
 def test_filtering_does_not_compare_every_record_with_every_other(
     run: Run, talk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ def rows(path: Path, content: bytes) -> list[Row]:
 
 
 def lines(content: bytes) -> list[str]:
-    return list(io.StringIO(content.decode("utf-8-sig", "surrogateescape"), newline=""))
+    return list(io.StringIO(content.decode("utf-8-sig", "surrogateescape"), newline="\n"))
 
 
 @FUZZ
@@ -61,7 +61,9 @@ def test_every_line_that_is_not_blank_is_exactly_one_row(tmp_path: Path, content
         (b"null", "not a JSON object"),
         (b'"text"', "not a JSON object"),
         (b'{"id": "\x00"}', "NUL byte"),
+        (b'{"id": "\\u0000"}', "NUL byte"),
         (b'{"id": "\xff"}', "not UTF-8"),
+        (b'{"id": "\\ud800"}', "not UTF-8"),
         ('{"id": "ä"}'.encode("latin-1"), "not UTF-8"),
         ('{"id": "’"}'.encode("cp1252"), "not UTF-8"),
     ],
@@ -77,18 +79,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
     assert rows(tmp_path / "x.jsonl", b"\xef\xbb\xbf" + OK_LINE) == [Row(1, {"id": "a"})]
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        b"\n",
-        b"\r\n",
-        pytest.param(
-            b"\r",
-            marks=pytest.mark.xfail(strict=True, reason="read.py read_jsonl: skips on past a bare CR to the next LF"),
-        ),
-    ],
-    ids=["LF", "CRLF", "CR"],
-)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
 def test_a_line_of_ten_megabytes_is_one_bad_row_and_its_neighbours_survive(tmp_path: Path, end: bytes) -> None:
     found = rows(tmp_path / "x.jsonl", OK_LINE + end + b"x" * 10_000_000 + end + OK_LINE + end)
     assert [(row.line, row.problem) for row in found] == [
@@ -98,10 +89,15 @@ def test_a_line_of_ten_megabytes_is_one_bad_row_and_its_neighbours_survive(tmp_p
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="read.py read_jsonl: the line end counts as a character of the row")
-def test_a_row_of_exactly_the_longest_length_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""], ids=["LF", "CRLF", "none"])
+def test_a_row_of_exactly_the_longest_length_is_read(tmp_path: Path, end: bytes) -> None:
     row = b'{"id": "' + b"x" * (LONGEST_ROW - 10) + b'"}'
-    assert [one.problem for one in rows(tmp_path / "x.jsonl", row + b"\n")] == [""]
+    assert [one.problem for one in rows(tmp_path / "x.jsonl", row + end)] == [""]
+
+
+def test_a_bare_carriage_return_ends_no_line(tmp_path: Path) -> None:
+    found = rows(tmp_path / "x.jsonl", OK_LINE + b"\r" + OK_LINE + b"\n" + OK_LINE)
+    assert found == [Row(1, {}, "not JSON"), Row(2, {"id": "a"})]
 
 
 READERS = [lambda path: list(read_jsonl(path)), lambda path: list(read_csv(path, ["id"]))]
@@ -193,7 +189,7 @@ def test_whatever_was_written_as_json_lines_is_read_back(tmp_path: Path, texts: 
 
 
 @FUZZ
-@given(st.lists(st.integers(0, 30), max_size=6), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(st.integers(0, 30), max_size=6), st.sampled_from(["\n", "\r\n", "\r\r\n"]))
 def test_rows_around_the_length_limit_keep_their_lines(tmp_path: Path, lengths: list[int], end: str) -> None:
     content = "x\n" + "".join("x" * length + end for length in lengths)
     with mock.patch("data_prep.read.LONGEST_ROW", 10):

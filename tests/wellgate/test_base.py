@@ -122,32 +122,19 @@ def test_a_remembered_digest_is_not_used_for_a_changed_file(write_model: Any) ->
     assert resolve(str(folder), None).digest != before
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{",
-        pytest.param(
-            "[]", marks=pytest.mark.xfail(strict=True, reason="base.py _digest: digests.json that is no object")
-        ),
-    ],
-)
+@pytest.mark.parametrize("content", ["", "{", "[]", "3"])
 def test_a_damaged_memory_of_digests_is_ignored(write_model: Any, cache: Path, content: str) -> None:
     cache.mkdir()
     (cache / "digests.json").write_text(content)
     assert resolve(str(write_model()), None).digest
 
 
-@pytest.mark.xfail(
-    strict=True, reason="base.py WEIGHTS: vocab.json, merges.txt and other tokenizer files are not in the digest"
-)
 @pytest.mark.parametrize("name", ["vocab.json", "merges.txt", "added_tokens.json", "spiece.model"])
 def test_every_tokenizer_file_is_part_of_the_digest(write_model: Any, name: str) -> None:
     one, two = write_model("one", **{name: b"{}"}), write_model("two", **{name: b"[]"})
     assert resolve(str(one), None).digest != resolve(str(two), None).digest
 
 
-@pytest.mark.xfail(strict=True, reason="base.py _digest: shards that the index names are not looked for")
 def test_a_missing_shard_is_an_input_error(write_model: Any) -> None:
     index = {"weight_map": {"w": "model-00001-of-00002.safetensors", "v": "model-00002-of-00002.safetensors"}}
     files = {"model.safetensors": None, "model-00001-of-00002.safetensors": safetensors()}
@@ -171,10 +158,6 @@ def test_bytes_that_are_no_safetensors_are_an_input_error(tmp_path: Path, conten
         check_safetensors(tmp_path / "w.safetensors")
 
 
-SHAPE = "base.py check_safetensors: AttributeError, IndexError and an end that is no number are not caught"
-NOT_CAUGHT: list[object] = [[], {"w": {"data_offsets": [0]}}, {"w": {"data_offsets": "08"}}]
-
-
 @pytest.mark.parametrize(
     "header",
     [
@@ -182,7 +165,9 @@ NOT_CAUGHT: list[object] = [[], {"w": {"data_offsets": [0]}}, {"w": {"data_offse
         {"w": {}},
         {"w": 3},
         {"w": {"data_offsets": None}},
-        *(pytest.param(one, marks=pytest.mark.xfail(strict=True, reason=SHAPE)) for one in NOT_CAUGHT),
+        [],
+        {"w": {"data_offsets": [0]}},
+        {"w": {"data_offsets": "08"}},
     ],
     ids=str,
 )

@@ -105,22 +105,13 @@ def test_a_filter_is_no_source(write_recipe: Any) -> None:
         load_recipe(write_recipe(sources=["data_prep.filters.deidentify"]))
 
 
-@pytest.mark.parametrize(
-    "word",
-    ["jsonnl", "data_prep.filters.deidentify"],
-)
-@pytest.mark.xfail(
-    strict=True, reason="plugins.py load/_broken: pydantic templates know no {name!r}; the braces are printed"
-)
+@pytest.mark.parametrize("word", ["jsonnl", "data_prep.filters.deidentify"])
 def test_an_error_names_the_word_from_the_recipe(write_recipe: Any, word: str) -> None:
     with pytest.raises(InputError) as error:
         load_recipe(write_recipe(sources=[word]))
     assert f"source '{word}'" in str(error.value)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="plugins.py load: `module_name.startswith(error.name)` takes a missing package for the plug-in"
-)
 def test_a_missing_package_is_named_even_if_the_plugins_name_begins_like_it(
     write_module: WriteModule, write_recipe: Any
 ) -> None:
@@ -129,9 +120,6 @@ def test_a_missing_package_is_named_even_if_the_plugins_name_begins_like_it(
         load_recipe(write_recipe(sources=[word]))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TypeError, reason="plugins.py _resolve: an abstract class is a TypeError, not an InputError"
-)
 def test_a_plugin_that_lacks_a_method_is_an_error(write_module: WriteModule, write_recipe: Any) -> None:
     word = write_module("from wellgate.plugins import Source\nclass Half(Source):\n    def files(self): return {}\n")
     with pytest.raises(InputError, match="cannot be loaded"):

@@ -123,7 +123,6 @@ def test_the_code_digest_names_what_it_covers() -> None:
     assert code_digest("wellgate/run.py") != code_digest("wellgate/files.py") != code_digest("wellgate")
 
 
-@pytest.mark.xfail(strict=True, reason="run.py code_digest: a place that does not exist counts as empty code")
 def test_a_code_digest_of_nothing_is_an_error() -> None:
     with pytest.raises((InputError, OSError)):
         code_digest("wellgate/no_such_file.py")

@@ -39,7 +39,9 @@ class Starter(Source):
                     yield reader.conversation(row, id, fields["messages"], group=f"starter/{id}", tags=tags, **TERMS)
                 else:
                     pair = {key: fields[key] for key in ("chosen", "rejected", "reason")}
-                    yield reader.preference(row, id, fields["prompt"], group=f"starter/{id}", tags=tags, **pair, **TERMS)
+                    yield reader.preference(
+                        row, id, fields["prompt"], group=f"starter/{id}", tags=tags, **pair, **TERMS
+                    )
 
     def gold_spans(self) -> list[Span]:
         """Where the invented personal data stands, with ids as the records carry them."""
