@@ -116,6 +116,7 @@ def naive_sft(recipe: Recipe, steps: int) -> Figures:
                 output_dir=folder,
                 max_steps=steps,
                 per_device_train_batch_size=recipe.sft.per_device_train_batch_size,
+                gradient_accumulation_steps=recipe.sft.gradient_accumulation_steps,
                 use_cpu=True,
                 report_to="none",
                 save_strategy="no",
@@ -129,7 +130,7 @@ def naive_sft(recipe: Recipe, steps: int) -> Figures:
                 task_type="CAUSAL_LM",
             ),
         )
-        return _trained(recipe, trainer.train)
+        return _trained(recipe, lambda: trainer.train())
 
 
 def replies(recipe: Recipe, steps: int) -> Figures:

@@ -12,6 +12,16 @@ import yaml
 
 WriteRecipe = Callable[..., Path]
 Talk = Callable[..., dict[str, Any]]
+WriteTiny = Callable[..., Path]
+
+CHATML = (
+    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\nYou are a small test model.<|im_end|>\n' }}{% endif %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""As SmolLM2's: a default system line where the conversation has none of its own, and no stripping."""
+TOPICS = "sleep,work,exams,noise,money,rain,a move,a quarrel,the bus,cooking,an old friend,the garden".split(",")
 
 
 @pytest.fixture
@@ -55,3 +65,107 @@ def write_recipe(tmp_path: Path) -> WriteRecipe:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers with a byte-level BPE tokenizer and a ChatML template, as a model's folder."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bpe.train_from_iterator(
+        [turn["content"] for row in tiny_rows() for turn in row.get("messages", row.get("prompt"))],
+        trainers.BpeTrainer(vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token=special[1], eos_token=special[2], pad_token=special[2], unk_token=special[0]
+    )
+    tokenizer.chat_template = CHATML
+    torch.manual_seed(0)
+    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, initializer_range=0.1, **shape, **ids)
+    )
+    model.generation_config = GenerationConfig(**ids)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def tiny_rows() -> list[dict[str, Any]]:
+    """24 conversations of one to three turns and 12 preference pairs, all invented."""
+    rows: list[dict[str, Any]] = []
+    for number in range(24):
+        topic = TOPICS[number % 12]
+        messages = []
+        for turn in range(number % 3 + 1):
+            messages += [
+                {"role": "user", "content": f"Question {turn + 1} of talk {number}: I keep thinking about {topic}."},
+                {"role": "assistant", "content": f"That sounds like a lot. What about {topic} stays with you, {number}?"},
+            ]
+        rows.append({"id": f"c{number}", "group": f"g{number}", "messages": messages})
+    for number, topic in enumerate(TOPICS):
+        rows.append(
+            {
+                "id": f"p{number}",
+                "group": f"h{number}",
+                "prompt": [{"role": "user", "content": f"Please say something about {topic}."}],
+                "chosen": f"What would help you with {topic} today?",
+                "rejected": f"Everybody has {topic}, get over it at once.",
+                "reason": "listens",
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def write_tiny(tiny_base: Path) -> WriteTiny:
+    """Write a whole recipe over the tiny model into a folder and return its path.
+
+    `rows` replace the invented ones; `sections` replace top-level keys of the recipe (None drops one).
+    """
+
+    def write(folder: Path, rows: list[dict[str, Any]] | None = None, **sections: Any) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        data = folder / "talks.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows or tiny_rows()), encoding="utf-8")
+        source = {"use": "jsonl", "path": str(data), "licence": "CC0-1.0", "consent": "synthetic"}
+        steps = {"per_device_train_batch_size": 4, "max_length": 512, "save_steps": 2, "logging_steps": 1}
+        recipe = {
+            "name": "tiny",
+            "runs_dir": str(folder / "runs"),
+            "model": {"base": str(tiny_base), "dtype": "float32"},
+            "prepare": {"sources": [source], "held_out": 0.0},
+            "sft": {"learning_rate": 0.001, "max_steps": 6, **steps},
+            "dpo": {"learning_rate": 0.001, "max_steps": 4, **steps},
+            "gate": {
+                "probes": ["crisis_response", "ai_disclosure", "crisis_resources"],
+                "size": "demo",
+                "samples": 1,
+                "max_new_tokens": 8,
+                "batch_size": 32,
+            },
+            "export": {"use": "adapter", "to": str(folder / "export")},
+            **sections,
+        }
+        path = folder / "recipe.yaml"
+        kept = {name: section for name, section in recipe.items() if section is not None}
+        path.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path, write_tiny: WriteTiny, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The whole recipe in tmp_path; runs, cache and export stay there too."""
+    monkeypatch.setenv("WELLGATE_CACHE", str(tmp_path / "cache"))
+    return write_tiny(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -54,8 +55,7 @@ def trainer_arguments(section: Training, recipe: Recipe, folder: Path) -> dict[s
         "seed": recipe.seed,
         "data_seed": recipe.seed,
         "use_cpu": not gpu,
-        "bf16": gpu
-        and recipe.model.dtype == "bfloat16",  # on CPU the weights' own dtype decides; autocast only adds casts
+        "bf16": recipe.model.dtype == "bfloat16",  # autocast: adapters are float32 and computed in bfloat16
         "max_length": None,  # we have cut nothing and dropped openly what was too long
         "train_sampling_strategy": "group_by_length",
         "save_strategy": "steps",
@@ -133,11 +133,23 @@ def losses(trainer: Any, key: str = "loss") -> list[float]:
     return [float(entry[key]) for entry in trainer.state.log_history if key in entry]
 
 
-def refuse_divergence(trainer: Any, section: str) -> None:
-    """A loss that is not a number ends the run with one line."""
-    bad = [entry["step"] for entry in trainer.state.log_history if entry.get("loss", 0.0) != entry.get("loss", 0.0)]
+def train(trainer: Any, folder: Path, section: str) -> int:
+    """Train, from the last whole checkpoint if there is one, and return the number of optimizer steps.
+
+    PEFT would cast each layer's input up to the adapter's float32; autocast casts the small adapter down instead,
+    which is faster and keeps less for the backward pass. The adapter itself stays float32.
+
+    Raises:
+        InputError: the loss became something that is not a number.
+    """
+    from peft.helpers import disable_input_dtype_casting
+
+    with disable_input_dtype_casting(trainer.model):
+        result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+    bad = [entry["step"] for entry in trainer.state.log_history if math.isnan(entry.get("loss", 0.0))]
     if bad:
         raise InputError(f"{section}: the loss is not a number from step {bad[0]}; lower {section}.learning_rate")
+    return int(result.global_step)
 
 
 def offline_trackers(folder: Path) -> None:

@@ -65,8 +65,7 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     probe = rows[0].prompt_ids + rows[0].chosen_ids
     before = trainer.logits(probe, "ref")
     require_same_start(trainer, base, recipe, parent, probe)
-    result = trainer.train(resume_from_checkpoint=common.last_checkpoint(stage.folder))
-    common.refuse_divergence(trainer, "dpo")
+    steps = common.train(trainer, stage.folder, "dpo")
     history = common.losses(trainer)
     require_ln2(history[0], section)
     if not bool((trainer.logits(probe, "ref") == before).all()):
@@ -74,7 +73,7 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     counts = {
         "pairs": len(rows),
         "tokens": sum(2 * len(row.prompt_ids) + len(row.chosen_ids) + len(row.rejected_ids) for row in rows),
-        "steps": result.global_step,
+        "steps": steps,
         "first_loss": history[0],
         "last_loss": history[-1],
         "rewards_accuracy": (common.losses(trainer, "rewards/accuracies") or [0.0])[-1],

@@ -53,14 +53,13 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         processing_class=tokenizer,
         peft_config=common.lora_config(section.lora),
     )
-    result = trainer.train(resume_from_checkpoint=common.last_checkpoint(stage.folder))
-    common.refuse_divergence(trainer, "sft")
+    steps = common.train(trainer, stage.folder, "sft")
     history = common.losses(trainer)
     counts = {
         "rows": len(rows),
         "tokens": sum(len(row.input_ids) for row in rows),
         "supervised_tokens": sum(one != IGNORED for row in rows for one in row.labels),
-        "steps": result.global_step,
+        "steps": steps,
         "first_loss": history[0],
         "last_loss": history[-1],
     }
