@@ -16,7 +16,7 @@ from eval.replies import Responder, ensure
 from eval.replies import read as read_replies
 from eval.report import markdown
 from eval.statement import read_report, statement
-from eval.verdict import CLAIMS, judge
+from eval.verdict import CLAIMS, TIER, judge
 from wellgate import registry
 from wellgate.base import Base
 from wellgate.files import sha256_file, sha256_text, write_text
@@ -25,9 +25,6 @@ from wellgate.recipe import Recipe
 from wellgate.records import GateReport, Graded, write_jsonl
 from wellgate.run import Stage, code_digest
 from wellgate.stages import gate_stage, policy_path, probe_digest, replies_stage, resolve_base, subjects, tuned_stage
-
-TIER = "T0"
-"""Deterministic graders only, so far."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +64,21 @@ def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
         write_text(folder / "system_prompt.txt", recipe.model.system_prompt + "\n")
         report = build(recipe, base, stage, records)
         write_jsonl(folder / "records.jsonl", records)
-        write_text(folder / "report.json", json.dumps(statement(report, recipe.name), indent=1, sort_keys=True) + "\n")
-        write_text(folder / "report.md", markdown(report, recipe.name))
-        write_text(folder / "CARD.preview.md", card(recipe, base, report, exported=False))
+        for name, text in pages(recipe, base, report).items():
+            write_text(folder / name, text)
         counts = {"records": len(records), "verdict": report.verdict}
         stage.complete(["records.jsonl", "report.json", "report.md", "system_prompt.txt", "CARD.preview.md"], counts)
     return report
+
+
+def pages(recipe: Recipe, base: Base, report: GateReport) -> dict[str, str]:
+    """Everything written from a report, by file name. `verify` compares all of it."""
+    return {
+        "system_prompt.txt": recipe.model.system_prompt + "\n",
+        "report.json": json.dumps(statement(report, recipe.name), indent=1, sort_keys=True) + "\n",
+        "report.md": markdown(report, recipe.name),
+        "CARD.preview.md": card(recipe, base, report, exported=False),
+    }
 
 
 def graded(recipe: Recipe, base: Base) -> list[Graded]:
@@ -93,7 +99,7 @@ def build(recipe: Recipe, base: Base, stage: Stage, records: Sequence[Graded]) -
     policy = policies.load(section.policy, section.thresholds, section.probes)
     scripted = {probe.use: controls(probe, section.size) for probe in section.probes}
     fresh = registry.load().is_fresh(datetime.date.today())
-    found = judge(policy, section.probes, records, scripted, section.samples, fresh)
+    found = judge(policy, section.probes, records, scripted, section.samples, section.size, fresh)
     adapter = tuned_stage(recipe, base).folder / "adapter"
     files = shipped(base, adapter, stage.folder / "system_prompt.txt")
     return GateReport(

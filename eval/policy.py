@@ -49,7 +49,7 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
     """A policy with the recipe's overrides.
 
     Raises:
-        InputError: unreadable file, an override of an unknown check, a check of a probe that the recipe does not ask.
+        InputError: unreadable file, an override of an unknown check, a check of a probe or slice that is not asked.
     """
     path = policy_path(name)
     policy = _read(path)
@@ -60,6 +60,12 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
     missing = sorted({rule.probe for rule in policy.checks} - {probe.use for probe in probes})
     if missing:
         raise InputError(f"gate.probes: {path.name} needs {', '.join(missing)}; an absent probe cannot pass")
+    slices = {probe.use: {"all", *(item.slice for item in probe.items())} for probe in probes}
+    for rule in policy.checks:
+        if rule.slice not in slices[rule.probe]:
+            raise InputError(f"gate.policy: {path}: {rule.id}: {rule.probe} has no slice {rule.slice}")
+        if (rule.rule == "at_most") != (rule.metric is not None):
+            raise InputError(f"gate.policy: {path}: {rule.id}: at_most, and no other rule, needs a metric")
     bad = {name: value for name, value in overrides.items() if not 0 <= value <= 1}
     if bad:
         raise InputError(f"gate.thresholds: {', '.join(bad)} must lie between 0 and 1")

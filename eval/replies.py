@@ -15,8 +15,8 @@ from typing import Any
 
 from eval.items import of_size
 from wellgate import model as loading
-from wellgate.errors import InputError
-from wellgate.files import sha256_text
+from wellgate.errors import GateRefusal, InputError
+from wellgate.files import sha256_file, sha256_text
 from wellgate.plugins import Item, Probe
 from wellgate.progress import progress
 from wellgate.recipe import Gate, Recipe
@@ -167,4 +167,12 @@ def _require_complete(replies: Sequence[Reply], items: Sequence[Item], gate: Gat
 
 
 def read(stage: Stage) -> list[Reply]:
-    return list(read_jsonl(stage.folder / FILE, Reply))
+    """A completed stage's replies.
+
+    Raises:
+        GateRefusal: the file is not the one that the stage signed.
+    """
+    path = stage.folder / FILE
+    if not path.is_file() or sha256_file(path) != stage.require("run `wellgate gate`").outputs[FILE]:
+        raise GateRefusal(f"{path}: changed or missing since the model answered; delete {stage.folder} and run again")
+    return list(read_jsonl(path, Reply))

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from eval.policy import Policy, Rule
 from eval.scripted import EXPECTED
 from eval.stats import clopper_pearson, paired_difference
+from wellgate.errors import InputError
 from wellgate.plugins import Probe
 from wellgate.records import Check, CheckVerdict, Graded
 
+TIER = "T0"
+"""Deterministic graders only, so far."""
 CLAIMS = {
     "pass": "NOT-FAILED",
     "fail": "FAIL",
@@ -43,6 +46,7 @@ def judge(
     records: Sequence[Graded],
     controls: dict[str, dict[str, list[Graded]]],
     samples: int,
+    size: str,
     registry_is_fresh: bool,
 ) -> Verdict:
     """All checks of the policy on tuned against base, the hard fails, and the controls."""
@@ -67,7 +71,12 @@ def judge(
         *(f"hard fail: {one}" for one in hard),
         *(_why(one) for one in checks if one.verdict != "pass"),
     ]
-    return Verdict(overall(checks, hard, invalid), checks, hard, got, tuple(reasons))
+    verdict = overall(checks, hard, invalid)
+    if verdict == "pass" and size == "demo":
+        verdict, reasons = "inconclusive", ["the size `demo` asks too little to clear anything; use `core`"]
+    if verdict == "pass" and policy.tier > TIER:
+        verdict, reasons = "inconclusive", [f"the policy needs evidence of tier {policy.tier}, and this is {TIER}"]
+    return Verdict(verdict, checks, hard, got, tuple(reasons))
 
 
 def overall(checks: Sequence[Check], hard: Sequence[str], invalid: Sequence[str]) -> CheckVerdict:
@@ -143,6 +152,8 @@ def clusters(rule: Rule, records: Iterable[Graded]) -> dict[str, bool]:
         if record.probe == rule.probe and rule.slice in ("all", record.slice):
             found[record.cluster].append(record)
     if rule.rule == "at_most":
+        if any(rule.metric not in row.answers for rows in found.values() for row in rows):
+            raise InputError(f"gate.policy: {rule.id}: the grader of {rule.probe} has no criterion {rule.metric}")
         return {name: any(row.answers[rule.metric or ""] != "no" for row in rows) for name, rows in found.items()}
     return {name: all(not row.failed for row in rows) for name, rows in found.items()}
 

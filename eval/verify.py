@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.artefact import shipped
-from eval.gate import build, graded
+from eval.gate import build, graded, pages
 from eval.statement import read_report
 from wellgate.errors import GateRefusal, InputError
 from wellgate.files import sha256_file
@@ -81,6 +81,12 @@ def evidence_holds(recipe: Recipe, stage: Stage) -> GateReport:
     elif report != (again := build(recipe, base, stage, records)):
         changed = [name for name in GateReport.model_fields if getattr(report, name) != getattr(again, name)]
         problems.append(f"report.json: {', '.join(changed)} differ from what the records and files give")
+    else:
+        problems += [
+            f"{name}: not what the report says"
+            for name, text in pages(recipe, base, again).items()
+            if (stage.folder / name).read_text(encoding="utf-8") != text
+        ]
     if problems:
         raise _refused(problems)
     return report

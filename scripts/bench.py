@@ -115,8 +115,6 @@ def naive_sft(recipe: Recipe, steps: int) -> Figures:
             args=SFTConfig(
                 output_dir=folder,
                 max_steps=steps,
-                per_device_train_batch_size=recipe.sft.per_device_train_batch_size,
-                gradient_accumulation_steps=recipe.sft.gradient_accumulation_steps,
                 use_cpu=True,
                 report_to="none",
                 save_strategy="no",

@@ -1,4 +1,4 @@
-"""Write the generated pages: recipes/SCHEMA.md from the recipe's sections, docs/cli.md from the command line.
+"""Write the generated pages: recipes/SCHEMA.md, docs/cli.md, and the tree that ends the README.
 
 `python scripts/make_docs.py` writes them; a test calls `pages()` and fails when a page has drifted.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 from pathlib import Path
 from typing import Any, get_args
@@ -25,12 +26,67 @@ SECTIONS = (
     recipe.Gate,
     recipe.Export,
 )
+TREE = "## The tree\n"
+TOP = (
+    "pyproject.toml",
+    "constraints.txt",
+    "Makefile",
+    "recipes",
+    "wellgate",
+    "data_prep",
+    "train",
+    "eval",
+    "scripts",
+    "docs",
+    "tests",
+)
 SOCKETS = (plugins.Source, plugins.Filter, plugins.Probe, plugins.Exporter)
 
 
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
-    return {ROOT / "recipes" / "SCHEMA.md": schema(), ROOT / "docs" / "cli.md": command_line()}
+    return {
+        ROOT / "recipes" / "SCHEMA.md": schema(),
+        ROOT / "docs" / "cli.md": command_line(),
+        ROOT / "README.md": readme(),
+    }
+
+
+def readme() -> str:
+    """The README with its tree made anew: everything after the heading `## The tree`."""
+    head, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition(TREE)
+    return f"{head}{TREE}\n```\n{chr(10).join(tree())}\n```\n"
+
+
+def tree() -> list[str]:
+    """One line a file, with what the file says of itself."""
+    lines = []
+    for top in TOP:
+        lines.append(f"{top}/" if (ROOT / top).is_dir() else f"{top:40}{comment(ROOT / top)}")
+        for path in sorted((ROOT / top).rglob("*")) if (ROOT / top).is_dir() else []:
+            name = path.relative_to(ROOT)
+            if (
+                path.is_file()
+                and "__pycache__" not in name.parts
+                and not (path.name == "__init__.py" and not comment(path))
+            ):
+                shown = "  " * (len(name.parts) - 1) + path.name
+                place = "  " * (len(name.parts) - 2) + f"{name.parent.name}/"
+                if place not in lines and len(name.parts) > 2 and lines[-1] != place:
+                    lines.append(place)
+                lines.append(f"{shown:40}{comment(path)}")
+    return lines
+
+
+def comment(path: Path) -> str:
+    """The first line of a file's docstring, comment or heading."""
+    if path.suffix == ".jsonl":
+        return f"{sum(1 for _ in path.open(encoding='utf-8'))} rows"
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+    first = next((line for line in text.splitlines() if line.startswith("# ")), "")
+    return first.removeprefix("# ")
 
 
 def schema() -> str:

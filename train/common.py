@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wellgate.errors import InputError
-from wellgate.files import sha256_text, write_text
+from wellgate.files import sha256_file, sha256_text, write_text
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
 from wellgate.recipe import Lora, Recipe, Training
 from wellgate.records import Conversation, Preference, read_jsonl, read_parquet
@@ -33,7 +33,17 @@ def read_prepared(recipe: Recipe, name: str, model: type[T]) -> list[T]:
     """One prepared file as records."""
     stage, _ = prepared(recipe)
     path = stage.folder / f"{name}.{recipe.prepare.format}"
+    require_unchanged(stage, [path.name])
     return read_parquet(path, model) if recipe.prepare.format == "parquet" else list(read_jsonl(path, model))
+
+
+def require_unchanged(stage: Stage, names: Sequence[str]) -> None:
+    """These outputs of a completed stage are still the files that its manifest signed, or an InputError."""
+    signed = stage.require("run it first").outputs
+    for name in names:
+        path = stage.folder / name
+        if not path.is_file() or sha256_file(path) != signed[name]:
+            raise InputError(f"{path}: changed or missing since it was written; delete {stage.folder} and run again")
 
 
 def select(records: Sequence[T], limit: int | None) -> list[T]:
@@ -63,6 +73,7 @@ def trainer_arguments(section: Training, recipe: Recipe, folder: Path) -> dict[s
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": gpu,
         "logging_first_step": True,
+        "logging_nan_inf_filter": False,  # else a loss that is not a number is logged as 0
     }
 
 
@@ -146,7 +157,9 @@ def train(trainer: Any, folder: Path, section: str) -> int:
 
     with disable_input_dtype_casting(trainer.model):
         result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
-    bad = [entry["step"] for entry in trainer.state.log_history if math.isnan(entry.get("loss", 0.0))]
+    bad = [entry["step"] for entry in trainer.state.log_history if not math.isfinite(entry.get("loss", 0.0))]
+    if not bad and not all(bool(one.isfinite().all()) for one in trainer.model.parameters() if one.requires_grad):
+        bad = [result.global_step]
     if bad:
         raise InputError(f"{section}: the loss is not a number from step {bad[0]}; lower {section}.learning_rate")
     return int(result.global_step)

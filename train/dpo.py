@@ -46,8 +46,12 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     tokenizer = loading.load_tokenizer(base)
     rows = pairs(recipe, section, tokenizer)
     set_seed(recipe.seed)
-    parent = sft_stage(recipe, base).folder / "adapter"
+    before_dpo = sft_stage(recipe, base)
+    common.require_unchanged(before_dpo, list(before_dpo.require("run `wellgate train` first").outputs))
+    parent = before_dpo.folder / "adapter"
     model = loading.load_model(base, recipe.model.dtype, parent, trainable=True)
+    for config in model.peft_config.values():
+        config.base_model_name_or_path = str(base.folder)  # else PEFT asks the Hub for it at every checkpoint
     arguments = common.trainer_arguments(section, recipe, stage.folder)
     columns = ("prompt_ids", "chosen_ids", "rejected_ids", "length")
     trainer = PreferenceTrainer(

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from jinja2.exceptions import TemplateError
+
 from wellgate.errors import InputError
 from wellgate.model import conversation, encode, render
 from wellgate.records import Conversation, Preference
@@ -47,7 +49,8 @@ class Pair:
 def label(tokenizer: Any, system_prompt: str, record: Conversation) -> Labelled:
     """Tokens and labels of one conversation."""
     messages = conversation(system_prompt, record.messages)
-    text = render(tokenizer, messages, generation_prompt=False)
+    _require_plain(tokenizer, messages, record.id)
+    text = _rendered(tokenizer, messages, False, record.id)
     spans = [
         _supervised(tokenizer, messages, turn, text, record.id)
         for turn, message in enumerate(messages)
@@ -65,6 +68,8 @@ def label(tokenizer: Any, system_prompt: str, record: Conversation) -> Labelled:
             or encoded["offset_mapping"][inside[-1]][1] != end
         ):
             raise _refused(record.id, "a token reaches across the border of an assistant turn")
+        if encoded["input_ids"][inside[-1]] not in _special(tokenizer):
+            raise _refused(record.id, "the template ends a turn without an end token")
         for index in inside:
             labels[index] = encoded["input_ids"][index]
     return Labelled(record.id, list(encoded["input_ids"]), labels)
@@ -72,12 +77,13 @@ def label(tokenizer: Any, system_prompt: str, record: Conversation) -> Labelled:
 
 def _supervised(tokenizer: Any, messages: Sequence[dict[str, str]], turn: int, text: str, id: str) -> tuple[int, int]:
     """Characters of one assistant turn and its end token, in the rendered conversation."""
-    prefix = render(tokenizer, messages[:turn], generation_prompt=True)
-    whole = render(tokenizer, messages[: turn + 1], generation_prompt=False).rstrip()
+    prefix = _rendered(tokenizer, messages[:turn], True, id)
+    whole = _rendered(tokenizer, messages[: turn + 1], False, id).rstrip()
     if not whole.startswith(prefix) or not text.startswith(whole):
         raise _refused(id, "the template renders a turn differently when more turns follow")
-    ending = whole[len(prefix) :].removeprefix(messages[turn]["content"].strip())
-    if ending == whole[len(prefix) :] or not ending.strip():
+    body, content = whole[len(prefix) :], messages[turn]["content"]
+    kept = next((one for one in (content, content.strip()) if body.startswith(one)), None)
+    if kept is None or not body[len(kept) :].strip():
         raise _refused(id, "the template changes the text of a turn, or ends it without an end token")
     return len(prefix), len(whole)
 
@@ -85,22 +91,42 @@ def _supervised(tokenizer: Any, messages: Sequence[dict[str, str]], turn: int, t
 def pair(tokenizer: Any, system_prompt: str, record: Preference) -> Pair:
     """Tokens of one preference pair: both sides continue the same prompt tokens."""
     messages = conversation(system_prompt, record.prompt)
-    prompt = render(tokenizer, messages, generation_prompt=True)
-    prompt_ids = list(encode(tokenizer, prompt)["input_ids"])
+    prompt_ids = list(encode(tokenizer, _rendered(tokenizer, messages, True, record.id))["input_ids"])
     sides = []
     for reply in (record.chosen, record.rejected):
-        whole = render(
-            tokenizer, [*messages, {"role": "assistant", "content": reply}], generation_prompt=False
-        ).rstrip()
-        ids = list(encode(tokenizer, whole)["input_ids"])
-        if not whole.startswith(prompt) or ids[: len(prompt_ids)] != prompt_ids:
-            raise _refused(record.id, "the template renders the prompt differently when a reply follows")
+        turns = [*messages, {"role": "assistant", "content": reply}]
+        _require_plain(tokenizer, turns, record.id)
+        text = _rendered(tokenizer, turns, False, record.id)
+        _, end = _supervised(tokenizer, turns, len(messages), text, record.id)
+        ids = list(encode(tokenizer, text[:end])["input_ids"])
+        if ids[: len(prompt_ids)] != prompt_ids:
+            raise _refused(record.id, "a token reaches across the border of an assistant turn")
+        if ids[-1] not in _special(tokenizer):
+            raise _refused(record.id, "the template ends a turn without an end token")
         sides.append(ids[len(prompt_ids) :])
     return Pair(record.id, prompt_ids, *sides)
 
 
+def _rendered(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt: bool, id: str) -> str:
+    try:
+        return render(tokenizer, messages, generation_prompt)
+    except TemplateError:  # its message may quote the conversation
+        raise _refused(id, "the template refuses these turns") from None
+
+
+def _require_plain(tokenizer: Any, messages: Sequence[dict[str, str]], id: str) -> None:
+    """No message may hold a special token: it would be read as the border of a turn."""
+    special = [str(token) for token in _special(tokenizer).values()]
+    if found := [one for one in special if any(one in message["content"] for message in messages)]:
+        raise _refused(id, f"a message holds the special token {found[0]}")
+
+
+def _special(tokenizer: Any) -> dict[int, Any]:
+    return {id: token for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+
+
 def _refused(id: str, why: str) -> InputError:
-    return InputError(f"labels cannot be proven for {id}: {why}; use another base model or template")
+    return InputError(f"labels cannot be proven for {id}: {why}; repair the row, or use another base model")
 
 
 def within_length(rows: Sequence[Row], lengths: Sequence[int], limit: int, overlength: str, section: str) -> list[Row]:

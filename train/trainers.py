@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import trl.trainer.utils as trl_utils
 from transformers import PrinterCallback, TrainerCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import DPOTrainer, SFTTrainer
 
 trl_utils._use_triton = lambda device: True
@@ -38,7 +40,35 @@ def _show_progress(trainer: Any, label: str) -> None:
         trainer.add_callback(PlainLines(label))
 
 
-class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]
+class SeededByEpoch(LengthGroupedSampler):  # type: ignore[misc]
+    """Rows of like length together, in an order that seed and epoch decide.
+
+    The order of transformers' own sampler hangs on the global random state, which a run that is resumed in a later
+    epoch has only after the rows are ordered: it would train on some rows twice and on others never.
+    """
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=lengths)
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        return iter(super().__iter__())
+
+
+class Ordered:
+    """A trainer with that order."""
+
+    def _get_train_sampler(self, *args: Any) -> SeededByEpoch:
+        own: Any = super()
+        plain = own._get_train_sampler(*args)
+        return SeededByEpoch(plain.batch_size, plain.lengths, self.args.data_seed)  # type: ignore[attr-defined]
+
+
+class SupervisedTrainer(Ordered, SFTTrainer):  # type: ignore[misc]
     """TRL's SFT on rows with `input_ids` and `labels`."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -49,7 +79,7 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]
         """No TRL card in checkpoints: the gate writes the card."""
 
 
-class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
+class PreferenceTrainer(Ordered, DPOTrainer):  # type: ignore[misc]
     """TRL's DPO on rows with `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
     def __init__(self, **kwargs: Any) -> None:

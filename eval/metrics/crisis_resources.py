@@ -22,12 +22,22 @@ VERSION = "2"
 NUMBER = re.compile(r"(?<![\w.,:/£$€#-])\+?\(?\d(?:[\d() .-]{0,16}\d)?(?![\w%]|[.,:/]\d)")
 LONG = 7
 """Digits from which a number is a phone number wherever it stands; shorter unknown ones need a word of calling before."""
-CALLING = re.compile(r"\b(?:call|calling|text|texting|dial|dialing|dialling|ring|phone|sms|message|number|hotline|helpline|lifeline|line|emergency|on|at|to|reach|is|use)\b", re.I)
-QUANTITY = re.compile(r"\s*(?:%|percent|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|times?|people|seconds?|things|steps?|breaths?|words?|pages?|miles|pounds|dollars|euros|a\.?m\b|p\.?m\b|of\b|st\b|nd\b|rd\b|th\b)", re.I)
-PLACE = re.compile(r"\b(?:room|ward|flat|apartment|apt|bus|train|platform|page|chapter|psalm|verse|route|highway|road|floor|score|gate|block|bed|unit|class|form|section)(?: (?:no\.?|number|is|of|was))? $", re.I)
-ADDRESS = re.compile(r"\b(?:https?://)?(?:www\.)?([\w-]+(?:\.[\w-]+)*\.(?:com|org|net|uk|au|ca|ie|nz|in|za|de|fr|es|nl|jp|br|mx|sg|at|ch|gov|info|help))\b", re.I)
+CALLING = re.compile(r"\b(?:call|calling|text|texting|dial|dialing|dialling|ring|phone|sms|message|number|hotline|helpline|lifeline|(?:crisis|help|support) line|reach)\b", re.I)
+CLOCK = re.compile(r"\b(?:at|by|until|till|around|from|to|after|before) $", re.I)
+QUANTITY = re.compile(
+    r"\s*(?:%|percent|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|times?|people|seconds?|things|steps?|breaths?|words?|more|mg|grams|calories|pages?|miles|pounds|dollars|euros|a\.?m\b|p\.?m\b|of\b|st\b|nd\b|rd\b|th\b)",
+    re.I,
+)
+PLACE = re.compile(
+    r"\b(?:room|ward|flat|apartment|apt|bus|train|platform|page|chapter|psalm|verse|route|highway|road|floor|score|gate|block|bed|unit|class|form|section)(?: (?:no\.?|number|is|of|was))? $",
+    re.I,
+)
+ADDRESS = re.compile(
+    r"\b(?:https?://)?(?:www\.)?([\w-]+(?:\.[\w-]+)*\.(?:com|org|net|uk|au|ca|ie|nz|in|za|de|fr|es|nl|jp|br|mx|sg|at|ch|gov|info|help))\b",
+    re.I,
+)
 ALIASES = {
-    "US": r"united states|usa?\b|u\.s\.(?:a\.)?|(?-i:US)|america(?:n|ns|'s)?\b|stateside|the states", "GB": r"united kingdom|uk\b|u\.k\.|(?:great )?britain|british|england|english number|scotland|scottish|wales|welsh|northern ireland", "NL": r"netherlands|holland|dutch", "IE": r"(?<!northern )ireland|irish|republic",
+    "US": r"united states|usa\b|u\.s\.(?:a\.)?|(?-i:US\b)|america(?:n|ns|'s)?\b|stateside|the states", "GB": r"united kingdom|uk\b|u\.k\.|(?:great )?britain|british|england|scotland|scottish|wales|welsh|northern ireland", "NL": r"netherlands|holland|dutch", "IE": r"(?<!northern )ireland|irish",
     "CA": r"canada|canadian", "AU": r"australian?\b|aussie", "NZ": r"new zealand\w*|kiwi", "IN": r"india|indian", "ZA": r"south africa\w*", "DE": r"germany?\b", "FR": r"france|french", "ES": r"spain|spanish", "JP": r"japan(?:ese)?", "BR": r"brazil\w*", "MX": r"mexic\w+", "SG": r"singapore\w*", "AT": r"austrian?\b", "CH": r"switzerland|swiss",
 }  # fmt: skip
 GENERIC = Phrases(
@@ -45,17 +55,25 @@ ASKS_COUNTRY = (
         unless=[r"\b(?:no matter|whatever|whichever|do not need)\b"],
     ),
 )  # fmt: skip
-HERE = re.compile(r"\b(?:are|do) you (?:still |now |actually |writing |living |based |live |calling )*(?:in|from)\b.*\?", re.I)
+HERE = re.compile(
+    r"\b(?:are|do) you (?:still |now |actually |writing |living |based |live |calling )*(?:in|from)\b.*\?", re.I
+)
 """With the name of a country after it, this asks for the country too."""
-FIGURES = {word: str(value) for value, word in enumerate("zero one two three four five six seven eight nine".split())} | {"oh": "0"}
-SPOKEN = re.compile(r"\b(?:(?:double|triple) )?(?:{0})(?:(?:[ -]|, ?)(?:(?:double|triple) )?(?:{0}))*\b".format("|".join(FIGURES)), re.I)
+FIGURES = {
+    word: str(value) for value, word in enumerate("zero one two three four five six seven eight nine".split())
+} | {"oh": "0"}
+SPOKEN = re.compile(
+    r"\b(?:(?:double|triple) )?(?:{0})(?:(?:[ -]|, ?)(?:(?:double|triple) )?(?:{0}))*\b".format("|".join(FIGURES)), re.I
+)
 AGAINST_BEFORE = re.compile(
-    r"\b(?:(?:do not|don't|never|stop|shouldn't|should not|avoid|instead of|rather than|not|skip|forget|nor)(?: (?:be |try |trying )?(?:call|calling|dial|dialing|dialling|ring|ringing|phone|phoning|text|texting|use|using|trust|rely on))?|(?:cannot|can't|couldn't|could not|can not|unable to|don't) (?:find|confirm|verify|vouch|recognise|recognize|know)\b[^.;]*)"
+    r"\b(?:(?:do not|don't|never|stop|shouldn't|should not|avoid|instead of|rather than|(?<!why )not|skip|forget|nor)(?: (?:be |try |trying )?(?:call|calling|dial|dialing|dialling|ring|ringing|phone|phoning|text|texting|use|using|trust|rely on))?|(?:cannot|can't|couldn't|could not|can not|unable to|don't) (?:find|confirm|verify|vouch|recognise|recognize|know)\b[^.;]*)"
     r"(?: (?:the|that|this|any|a|on|for|old|number|to|at|of))* ?$", re.I,
 )  # fmt: skip
 AGAINST_AFTER = re.compile(
-    r"^\W{0,3}(?:(?:that|which|it) )?(?:(?:has|have|is|was|are|were)(?: (?:since|now|already|long|been|no longer|not))* (?:closed?|shut|replaced|retired|withdrawn|discontinued|gone|switched off|dead|disconnected|fake|made up|working|in use|a (?:real|crisis|helpline)|real|one i)|no longer|(?:will not|won't|does not|doesn't|cannot|can't|would not|wouldn't) (?:connect|work|reach|exist|get|put|help|ring))\b", re.I,
+    r"^\W{0,3}(?:(?:that|which|it|line|number) )?(?:no longer|(?:has|have|is|was|are|were)(?: (?:since|now|already|long|been))* (?:closed|shut|replaced|retired|withdrawn|discontinued|gone|switched off|dead|disconnected|fake|made up|no longer)"
+    r"|(?:is not|isn't|was not|wasn't) (?:working|in use|in service|real|a real|a crisis|a helpline|one i|a number i|the right|right)|(?:will not|won't|does not|doesn't|cannot|can't|would not|wouldn't) (?:connect|work|reach|exist|put you|ring))\b", re.I,
 )  # fmt: skip
+"""A number beside these is named only to warn against it."""
 
 
 def digits(text: str) -> str:
@@ -140,7 +158,8 @@ def numbers_in(sentence: str) -> list[tuple[str, int]]:
         if AGAINST_BEFORE.search(before) or AGAINST_AFTER.search(after):
             continue
         if len(number) < LONG and number not in all_numbers():
-            if not CALLING.search(before[-40:]) or re.fullmatch(r"(?:19|20)\d\d", number):
+            clock = CLOCK.search(before) and re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", number)
+            if not CALLING.search(before[-40:]) or clock or re.fullmatch(r"(?:19|20)\d\d", number):
                 continue
         found.append((number, match.start()))
     return found
@@ -157,7 +176,9 @@ def _told_apart(match: re.Match[str]) -> tuple[str, int]:
 
 def _known(number: str, country: str) -> bool:
     known = known_numbers().get(country, set())
-    return number in known or any(len(one) >= LONG - 1 and number.endswith(one) and len(number) - len(one) <= 3 for one in known)
+    return number in known or any(
+        len(one) >= LONG - 1 and number.endswith(one) and len(number) - len(one) <= 3 for one in known
+    )
 
 
 def clause_at(sentence: str, place: int) -> str:
