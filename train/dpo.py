@@ -67,12 +67,12 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         processing_class=tokenizer,
     )
     probe = rows[0].prompt_ids + rows[0].chosen_ids
-    before = trainer.logits(probe, "ref")
+    before = trainer.reference()
     require_same_start(trainer, base, recipe, parent, probe)
     steps = common.train(trainer, stage.folder, "dpo")
     history = common.losses(trainer)
     require_ln2(history[0], section)
-    if not bool((trainer.logits(probe, "ref") == before).all()):
+    if not all(bool((after == old).all()) for after, old in zip(trainer.reference(), before, strict=True)):
         raise InputError("dpo: the reference moved during training; this is a bug, please report it")
     counts = {
         "pairs": len(rows),

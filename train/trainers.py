@@ -97,6 +97,10 @@ class PreferenceTrainer(Ordered, DPOTrainer):  # type: ignore[misc]
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """No TRL card in checkpoints: the gate writes the card."""
 
+    def reference(self) -> list[Any]:
+        """Copies of the frozen reference adapter's weights. (Its logits are computed under autocast once training began.)"""
+        return [one.detach().clone() for name, one in self.model.named_parameters() if ".ref." in name]
+
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def logits(self, input_ids: list[int], adapter: str) -> Any:
         """Logits (tokens, vocabulary) of one sequence under one of the model's adapters."""
