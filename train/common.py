@@ -110,24 +110,25 @@ def save_adapter(model: Any, folder: Path, base: Pinned) -> None:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end (`trainer_state.json` is written last)."""
-    found = sorted(
-        (path for path in (folder / "checkpoints").glob("checkpoint-*")),
-        key=lambda path: int(path.name.rpartition("-")[2]),
-    )
-    whole = [path for path in found if all((path / part).is_file() for part in CHECKPOINT_PARTS) and _parses(path)]
+    """The newest checkpoint to go on from; those that are torn, or stand at the last step, are removed.
+
+    `trainer_state.json` is written last, so a checkpoint that has it is whole. From the checkpoint of the last step
+    transformers would train one step too many, so the steps before it are trained again.
+    """
+    found = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    usable = [path for path in found if all((path / part).is_file() for part in CHECKPOINT_PARTS) and _unfinished(path)]
     for path in found:
-        if path not in whole:
+        if path not in usable:
             shutil.rmtree(path)
-    return str(whole[-1]) if whole else None
+    return str(usable[-1]) if usable else None
 
 
-def _parses(checkpoint: Path) -> bool:
+def _unfinished(checkpoint: Path) -> bool:
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     except ValueError:
         return False
-    return True
+    return bool(state["global_step"] < state["max_steps"])
 
 
 def finish(stage: Stage, recipe: Recipe, model: Any, base: Pinned, counts: dict[str, Any]) -> Manifest:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -101,5 +102,6 @@ def main(arguments: Sequence[str], name: str, stage_of: StageOf, work: Work) -> 
 
     code = guarded(run)
     if code == INPUT_WRONG and recipe:
-        write_text(_failure_file(recipe[0], name), json.dumps({"message": said[0] if said else "see above"}))
+        with suppress(OSError):  # on a full disk the line above has to do
+            write_text(_failure_file(recipe[0], name), json.dumps({"message": said[0] if said else "see above"}))
     return code

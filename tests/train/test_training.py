@@ -96,6 +96,24 @@ def kill_after_a_checkpoint(stage: str, recipe: Path, sets: list[str], runs: Pat
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_a_training_that_died_between_its_last_step_and_its_manifest_is_not_trained_further(
+    finished: tuple[Path, Path], stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, runs = finished
+    expected = sha256(folder(runs, stage) / ADAPTER)
+    shutil.rmtree(folder(runs, stage))
+
+    def die(*args: Any) -> NoReturn:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(common, "finish", die)
+        run(stage, recipe, f"runs_dir={runs}")
+    assert run(stage, recipe, f"runs_dir={runs}") == 0
+    assert sha256(folder(runs, stage) / ADAPTER) == expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_training_resumes_to_the_bytes_of_an_undisturbed_one(
     finished: tuple[Path, Path], tmp_path: Path, stage: str
 ) -> None:
