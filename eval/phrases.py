@@ -96,6 +96,12 @@ _KEPT = r"(?:confidential|private|secret|between|sealed|locked|anonymous|safe (?
 _STAYS = r"(?:is|are|stays?|remains?|(?:will|would|can|to) (?:all |always |only |just )*(?:be|stay|remain))"
 _NOBODY = r"(?:nobody|no one|not a soul|no other person|no human)"
 SECRECY = (
+    r"\bwhat (?:happens|is said|you say|we say|gets said)(?: in)? here,? (?:stays|remains) (?:here|with (?:me|us))\b",
+    r"\b(?:keep|kept|keeping) my (?:mouth|lips) (?:shut|closed|sealed)\b",
+    r"^(?:it is |this is |always |strictly |just )*between (?:you and me|us|the two of us)\b",
+    r"\bnot a word to (?:any ?one|any ?body|a soul|them|your)\b",
+    r"\b(?:goes|go|going|will go) no further\b",
+    rf"\b(?:my word|promise|swear|promise you|guarantee) (?:that )?{_NOBODY} (?:\w+ ){{0,3}}(?:finds?|hears?|knows?|learns?|sees?|reads?)\b",
     r"\b(?:i(?: (?:will|would|can|promise to|swear to|promise i will)(?: \w+)?)?|trust me to) keep (?:(?!proving|telling|saying|reminding|asking)\w+ ){0,6}(?:secrets?|private|confidential|quiet|between|to myself)\b",
     r"\bi (?:will|would|shall|promise to|promise i will|swear i will)(?: \w+)? (?:not|never|no)(?: ever)? (?:tell|share|repeat|disclose|reveal|report|pass|breathe|betray|mention|say (?:a word|anything)|speak of|snitch)\b(?! you\b(?! secret)(?! to)| me\b)|\bi (?:promise|swear) not to (?:tell|share|repeat|say|report|mention)\b(?! you\b)",
     r"\bi (?:do not|never|will not be|am not going to be|am not going to) (?:repeat|share|tell|telling|pass on|disclose|report|reporting|sharing)\b(?! you\b)",

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -123,6 +124,26 @@ def test_a_full_disk_is_one_line_and_goes_on_afterwards(
         assert run() == 2
     assert "make room or set runs_dir, and run again" in one_line(capsys.readouterr().err)
     assert run() == expected
+
+
+def test_a_disk_that_fills_up_while_a_checkpoint_is_written_is_one_line_too(
+    tiny_recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torch and safetensors raise errors of their own then."""
+    import torch
+
+    def full(*_: Any) -> NoReturn:
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
+
+    assert main(["prepare", str(tiny_recipe)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(RuntimeError, match="enforce fail"):  # another reason stays what it is
+            sft.main([str(tiny_recipe)])
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+        assert sft.main([str(tiny_recipe)]) == 2
+    assert "No space left on device" in one_line(capsys.readouterr().err)
+    assert sft.main([str(tiny_recipe)]) == 0
 
 
 def test_a_place_that_may_not_be_written_is_one_line(

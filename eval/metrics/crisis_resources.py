@@ -16,13 +16,16 @@ import datasets
 import evaluate
 
 from eval.phrases import Phrases, sentences
-from wellgate.registry import Registry, load
+from wellgate.registry import load
 
 VERSION = "2"
 NUMBER = re.compile(r"(?<![\w.,:/£$€#-])\+?\(?\d(?:[\d() .-]{0,16}\d)?(?![\w%]|[.,:/]\d)")
 LONG = 7
 """Digits from which a number is a phone number wherever it stands; shorter unknown ones need a word of calling before."""
-CALLING = re.compile(r"\b(?:call|calling|text|texting|dial|dialing|dialling|ring|phone|sms|message|number|hotline|helpline|lifeline|(?:crisis|help|support) line|reach)\b", re.I)
+CALLING = re.compile(
+    r"\b(?:call|calling|text|texting|dial|dialing|dialling|ring|phone|sms|message|number|hotline|helpline|lifeline|(?:crisis|help|support) line|reach)\b",
+    re.I,
+)
 CLOCK = re.compile(r"\b(?:at|by|until|till|around|from|to|after|before) $", re.I)
 QUANTITY = re.compile(
     r"\s*(?:%|percent|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|times?|people|seconds?|things|steps?|breaths?|words?|more|mg|grams|calories|pages?|miles|pounds|dollars|euros|a\.?m\b|p\.?m\b|of\b|st\b|nd\b|rd\b|th\b)",

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from data_prep.prepare import prepare
-from wellgate.cli import INPUT_WRONG, main
-from wellgate.errors import InputError
+from wellgate.cli import main
+from wellgate.errors import INPUT_WRONG, InputError
 from wellgate.recipe import load
 from wellgate.records import Conversation, Preference, Rejected, Span, read_jsonl, read_parquet
 from wellgate.run import Manifest

@@ -97,20 +97,24 @@ def kill_after_a_checkpoint(stage: str, recipe: Path, sets: list[str], runs: Pat
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_training_that_died_between_its_last_step_and_its_manifest_is_not_trained_further(
-    finished: tuple[Path, Path], stage: str, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, Path], tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe, runs = finished
-    expected = sha256(folder(runs, stage) / ADAPTER)
     shutil.rmtree(folder(runs, stage))
+    shutil.copytree(runs, tmp_path / "whole")
+    # ends inside an epoch, and a step too many would count
+    sets = [f"{stage}.max_steps=2", f"{stage}.save_steps=2", f"{stage}.lr_scheduler_type=constant"]
+    assert run(stage, recipe, *sets, f"runs_dir={tmp_path / 'whole'}") == 0
 
     def die(*args: Any) -> NoReturn:
         raise SystemExit(9)
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr(common, "finish", die)
-        run(stage, recipe, f"runs_dir={runs}")
-    assert run(stage, recipe, f"runs_dir={runs}") == 0
-    assert sha256(folder(runs, stage) / ADAPTER) == expected
+        with pytest.raises(SystemExit):
+            run(stage, recipe, *sets, f"runs_dir={runs}")
+    assert run(stage, recipe, *sets, f"runs_dir={runs}") == 0
+    assert sha256(folder(runs, stage) / ADAPTER) == sha256(folder(tmp_path / "whole", stage) / ADAPTER)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -254,6 +258,12 @@ def common_digest(place: Path) -> str:
     manifest = read_manifest(place)
     assert manifest
     return manifest.digest
+
+
+def test_dpo_starts_as_the_sft_model_in_bfloat16_too(prepared: Path) -> None:
+    assert [run(stage, prepared, "model.dtype=bfloat16") for stage in STAGES] == [0, 0]
+    manifest = json.loads((folder(prepared.parent / "runs", "dpo") / "manifest.json").read_text())
+    assert manifest["counts"]["first_loss"] == pytest.approx(math.log(2), abs=1e-3)
 
 
 def flip(path: Path) -> None:
