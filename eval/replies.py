@@ -39,7 +39,6 @@ class Responder:
         """Model and tokenizer. A LoRA adapter is merged: unmerged it halves the speed."""
         if self._loaded is None:
             loading.quiet()
-            loading.tune_allocator()
             base = self.subject.base
             model = loading.load_model(base, self.recipe.model.dtype, self.subject.adapter)
             if self.subject.adapter:

@@ -144,7 +144,8 @@ def test_a_killed_training_resumes_to_the_bytes_of_an_undisturbed_one(
     assert not (resumed / "checkpoints").exists()
 
 
-WHOLE = dict.fromkeys(common.CHECKPOINT_PARTS, "{}")
+MIDWAY, AT_THE_END = '{"global_step": 2, "max_steps": 9}', '{"global_step": 9, "max_steps": 9}'
+WHOLE = dict.fromkeys(common.CHECKPOINT_PARTS, MIDWAY)
 
 
 @pytest.mark.parametrize(
@@ -153,13 +154,14 @@ WHOLE = dict.fromkeys(common.CHECKPOINT_PARTS, "{}")
         ({}, None),
         ({2: WHOLE}, 2),
         ({2: WHOLE, 10: WHOLE, 9: WHOLE}, 10),
-        *(({2: WHOLE, 4: {one: "{}" for one in WHOLE if one != missing}}, 2) for missing in WHOLE),
+        *(({2: WHOLE, 4: {one: MIDWAY for one in WHOLE if one != missing}}, 2) for missing in WHOLE),
         ({2: WHOLE, 4: WHOLE | {"trainer_state.json": '{"epoch": 1.'}}, 2),
         ({2: WHOLE, 4: WHOLE | {"trainer_state.json": ""}}, 2),
+        ({2: WHOLE, 9: WHOLE | {"trainer_state.json": AT_THE_END}}, 2),
         ({4: {}}, None),
     ],
 )
-def test_a_half_written_checkpoint_is_discarded(
+def test_a_checkpoint_that_is_half_written_or_has_nothing_left_to_do_is_discarded(
     tmp_path: Path, found: dict[int, dict[str, str]], expected: int | None
 ) -> None:
     for step, files in found.items():
@@ -170,7 +172,9 @@ def test_a_half_written_checkpoint_is_discarded(
     last = common.last_checkpoint(tmp_path)
     assert last == (None if expected is None else str(tmp_path / "checkpoints" / f"checkpoint-{expected}"))
     kept = {path.name for path in (tmp_path / "checkpoints").glob("*")} if found else set()
-    whole = {step for step, files in found.items() if set(files) == set(WHOLE) and files["trainer_state.json"] == "{}"}
+    whole = {
+        step for step, files in found.items() if set(files) == set(WHOLE) and files["trainer_state.json"] == MIDWAY
+    }
     assert kept == {f"checkpoint-{step}" for step in whole}
 
 
