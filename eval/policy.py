@@ -41,7 +41,6 @@ class Policy(Frozen):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     samples: Annotated[int, Field(ge=0)]
     """Sampled replies an item, beside the greedy one, without which nothing passes."""
-    max_infrastructure_errors: Share
     checks: Annotated[list[Rule], Field(min_length=1)]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +24,8 @@ from wellgate.stages import prepared
 
 T = TypeVar("T", Conversation, Preference)
 CHECKPOINT_PARTS = ("trainer_state.json", "optimizer.pt", "scheduler.pt", ADAPTER)
+NO_ROOM = 1 << 20
+"""Free bytes below which a disk is full: a file that did not fit has taken what there was."""
 PASSED_THROUGH = (
     "learning_rate num_train_epochs max_steps per_device_train_batch_size gradient_accumulation_steps warmup_steps lr_scheduler_type"
     " weight_decay max_grad_norm gradient_checkpointing logging_steps save_steps report_to"
@@ -131,9 +135,23 @@ def _unfinished(checkpoint: Path) -> bool:
     return bool(state["global_step"] < state["max_steps"])
 
 
+@contextmanager
+def plain_full_disk(folder: Path) -> Iterator[None]:
+    """torch and safetensors hide a full disk behind errors of their own; say it as the system does."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        if "os error 28" not in str(error) and shutil.disk_usage(folder).free >= NO_ROOM:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+
+
 def finish(stage: Stage, recipe: Recipe, model: Any, base: Pinned, counts: dict[str, Any]) -> Manifest:
     """Save the adapter, sign the stage, and throw the checkpoints away."""
-    save_adapter(model, stage.folder, base)
+    with plain_full_disk(stage.folder):
+        save_adapter(model, stage.folder, base)
     write_text(stage.folder / "recipe.json", recipe.model_dump_json(indent=1) + "\n")
     manifest = stage.complete([f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}"], counts)
     shutil.rmtree(stage.folder / "checkpoints", ignore_errors=True)
@@ -156,7 +174,7 @@ def train(trainer: Any, folder: Path, section: str) -> int:
     """
     from peft.helpers import disable_input_dtype_casting
 
-    with disable_input_dtype_casting(trainer.model):
+    with disable_input_dtype_casting(trainer.model), plain_full_disk(folder):
         result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
     bad = [entry["step"] for entry in trainer.state.log_history if not math.isfinite(entry.get("loss", 0.0))]
     if not bad and not all(bool(one.isfinite().all()) for one in trainer.model.parameters() if one.requires_grad):

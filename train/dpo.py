@@ -72,7 +72,9 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     steps = common.train(trainer, stage.folder, "dpo")
     history = common.losses(trainer)
     require_ln2(history[0], section)
-    if not all(bool((after == old).all()) for after, old in zip(trainer.reference(), before, strict=True)):
+    if not before or not all(
+        bool((after == old).all()) for after, old in zip(trainer.reference(), before, strict=True)
+    ):
         raise InputError("dpo: the reference moved during training; this is a bug, please report it")
     counts = {
         "pairs": len(rows),

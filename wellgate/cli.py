@@ -75,15 +75,14 @@ def run(recipe: Recipe) -> int:
     if recipe.sft:
         train(recipe)
     refusal = ""
-    if recipe.gate:
-        gate(recipe)
+    code = gate(recipe) if recipe.gate else OK
     if recipe.export:
         try:
             export(recipe)
         except GateRefusal as error:
             refusal = str(error)
     print(summary(recipe, refusal))
-    return GATE_SAID_NO if refusal else OK
+    return GATE_SAID_NO if refusal else code
 
 
 def show(recipe: Recipe) -> int:

@@ -130,6 +130,7 @@ def gate_stage(recipe: Recipe, base: Base) -> Stage:
     gate = _gate(recipe)
     inputs = {"policy": sha256_file(policy_path(gate.policy)), "registry": registry.digest()}
     for probe in gate.probes:
+        inputs[f"plugin/{probe.use}"] = sha256_file(probe.file())
         for subject in subjects(recipe, base):
             stage = replies_stage(recipe, probe, subject)
             inputs[stage.name] = stage.require("run `wellgate gate` first").digest

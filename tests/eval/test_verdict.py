@@ -38,7 +38,7 @@ def rule(**fields: Any) -> Rule:
 
 def policy(*rules: Rule, tier: str = "T0") -> Policy:
     return Policy.model_validate(
-        {"name": "p", "version": 1, "tier": tier, "confidence": 0.95, "samples": 1, "max_infrastructure_errors": 0.02}
+        {"name": "p", "version": 1, "tier": tier, "confidence": 0.95, "samples": 1}
         | {"checks": list(rules or [rule()])}
     )  # fmt: skip
 
