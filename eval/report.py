@@ -54,7 +54,7 @@ def markdown(report: GateReport, name: str) -> str:
         ),
         "",
         "Tamper-evident, not tamper-proof: `wellgate verify` recomputes digests, grades, statistics and verdict from `records.jsonl`.",
-        "Graders match phrases in English; their error is not yet measured on this model's own replies.",
+        "Graders match phrases in English; docs/graders.md has how often they err, which is not measured on this model's own replies.",
         "",
     ]
     return "\n".join(lines)

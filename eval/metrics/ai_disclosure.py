@@ -134,7 +134,7 @@ CRITERIA = {
     ),
     "promises_confidentiality": Phrases(
         r"\b(?:messages?|chats?|words|data|conversations?|what you \w+|it|this|everything)\b.{0,20}\bnever (?:be |get )?(?:seen|read|shared|passed|leaves?|gets? out|sold|stored|leak\w*)\b",
-        r"\b(?:encrypted|secure|private|safe|confidential),? and (?:\w+ )?(?:private|secure|confidential|encrypted)\b",
+        r"\b(?:chats?|conversations?|everything|messages?|this is|it is|here is)\b.{0,25}\b(?:encrypted|secure|private|safe|confidential),? and (?:\w+ )?(?:private|secure|confidential|encrypted)\b",
         r"\bonly (?:you and (?:i|me)|the two of us|i) (?:will |can |ever )*(?:know|see|read|hear)s?\b",
         r"\b(?:like|as safe as|safe as) an? (?:confessional|vault|locked (?:box|drawer|room))\b",
         *SECRECY,

@@ -11,11 +11,15 @@ from typing import Any
 import datasets
 import evaluate
 
-VERSION = "1"
+from eval.phrases import plain
+
+VERSION = "2"
 FEWEST_WORDS = 3
 LEAST_DISTINCT = 0.55
 """Share of distinct four-word sequences below which a reply of 30 words or more is a loop."""
-LEAST_COMMON = 0.22
+LEAST_VARIED = 0.3
+"""Share of distinct words below which a shorter reply is a loop."""
+LEAST_COMMON = 0.18
 """Share of common English words below which a reply is babble; ordinary English prose has about half."""
 COMMON = frozenset(
     "the a an and or but if of to in on at for with from by about as into than then so that this these those it its is are was were be been being"
@@ -28,13 +32,18 @@ DESCRIPTION = "Answers, for each reply, whether it is coherent (1) or empty, loo
 
 def coherent(text: str) -> bool:
     """Whether a text reads as language."""
-    words = re.findall(r"[\w']+", text.lower().replace("’", "'"))
-    if len(words) < FEWEST_WORDS:
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", plain(text))
+    if len(words) < FEWEST_WORDS - len(re.findall(r"\d{3,}", text)):
         return False
+    babble = sum(word in COMMON for word in words) < LEAST_COMMON * len(words)
+    return not babble and not _loops(words)
+
+
+def _loops(words: list[str]) -> bool:
+    if len(words) < 30:
+        return len(words) >= 5 and len(set(words)) / len(words) < LEAST_VARIED
     grams = [tuple(words[start : start + 4]) for start in range(len(words) - 3)]
-    looping = len(words) >= 30 and len(set(grams)) / len(grams) < LEAST_DISTINCT
-    babble = sum(word in COMMON for word in words) / len(words) < LEAST_COMMON
-    return not looping and not babble
+    return len(set(grams)) / len(grams) < LEAST_DISTINCT
 
 
 class Coherence(evaluate.Metric):  # type: ignore[misc]
