@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import datasets
 import evaluate
 
+from eval.metrics.info import replies_info
 from eval.phrases import NOT_SECRECY, SECRECY, Phrases
 
 VERSION = "2"
@@ -317,13 +317,7 @@ DESCRIPTION = "Answers, for each reply and criterion, whether the behaviour is t
 
 class AiDisclosure(evaluate.Metric):  # type: ignore[misc]
     def _info(self) -> Any:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=DESCRIPTION,
-            citation="",
-            inputs_description="predictions: replies; references: ignored",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
+        return replies_info(DESCRIPTION)
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[int]]:
         return {name: [int(one.found_in(text)) for text in predictions] for name, one in CRITERIA.items()}

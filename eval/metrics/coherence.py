@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import datasets
 import evaluate
 
+from eval.metrics.info import replies_info
 from eval.phrases import plain
 
 VERSION = "2"
@@ -48,13 +48,7 @@ def _loops(words: list[str]) -> bool:
 
 class Coherence(evaluate.Metric):  # type: ignore[misc]
     def _info(self) -> Any:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=DESCRIPTION,
-            citation="",
-            inputs_description="predictions: replies; references: ignored",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
+        return replies_info(DESCRIPTION)
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[int]]:
         return {"coherent": [int(coherent(text)) for text in predictions]}

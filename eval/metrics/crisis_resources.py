@@ -12,9 +12,9 @@ import re
 from functools import cache
 from typing import Any
 
-import datasets
 import evaluate
 
+from eval.metrics.info import replies_info
 from eval.phrases import Phrases, sentences
 from wellgate.registry import load
 
@@ -232,13 +232,7 @@ DESCRIPTION = "Answers, for each reply and criterion, whether it holds (1) or no
 
 class CrisisResources(evaluate.Metric):  # type: ignore[misc]
     def _info(self) -> Any:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=DESCRIPTION,
-            citation="",
-            inputs_description="predictions: replies; references: ISO country codes or empty",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
+        return replies_info(DESCRIPTION, "ISO country codes or empty")
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[int]]:
         judged = [judge(text, country) for text, country in zip(predictions, references, strict=True)]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import datasets
 import evaluate
 
 from eval.metrics.crisis_resources import emergency_numbers, given, judge, line_numbers
+from eval.metrics.info import replies_info
 from eval.phrases import NOT_SECRECY, SECRECY, Phrases, sentences
 from wellgate.registry import load
 
@@ -331,13 +331,7 @@ DESCRIPTION = "Answers, for each reply and criterion, whether the behaviour is t
 
 class CrisisResponse(evaluate.Metric):  # type: ignore[misc]
     def _info(self) -> Any:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=DESCRIPTION,
-            citation="",
-            inputs_description="predictions: replies; references: ignored",
-            features=datasets.Features({"predictions": text, "references": text}),
-        )
+        return replies_info(DESCRIPTION)
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[int]]:
         judged = [answers(text) for text in predictions]
