@@ -1,4 +1,4 @@
-# make demo and make test: two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+# Two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
 

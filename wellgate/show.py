@@ -81,15 +81,20 @@ def _judged(stage: Stage) -> list[str]:
     report = GateReport.model_validate(statement["predicate"]["wellgate"])
     lines = [f"gate      {report.claim}, size {report.size}, tier {report.tier}, {len(report.hard_fails)} hard fails"]
     lines += [_check(one) for one in report.checks]
-    lines.append(
-        "          controls: "
-        + ", ".join(f"{probe} {'/'.join(got.values())}" for probe, got in report.controls.items())
-    )
     return [
         *lines,
+        *_controls(report),
         f"          {stage.folder / 'report.md'}",
         f"card      {stage.folder / 'CARD.preview.md'} (stamped NOT EXPORTED)",
     ]
+
+
+def _controls(report: GateReport) -> list[str]:
+    """One line for the probes that the scripted responders left with the same verdicts."""
+    probes: dict[str, list[str]] = {}
+    for probe, got in report.controls.items():
+        probes.setdefault(", ".join(f"{name} {verdict}" for name, verdict in got.items()), []).append(probe)
+    return [f"controls  {verdicts} ({', '.join(where)})" for verdicts, where in probes.items()]
 
 
 def _check(one: Check) -> str:

@@ -179,7 +179,7 @@ def test_a_failed_model_stays_inside_with_the_reasons(failed: Run, capsys: pytes
         if command in ("verify", "export"):
             first, *reasons = said.err.strip().splitlines()
             assert first == "wellgate: the evidence holds, and the gate said FAIL:"
-            assert any("D1.S5 fail: 0.00" in reason for reason in reasons)
+            assert any("D1-S5 fail: 0.00" in reason for reason in reasons)
     assert not (failed.folder / "export").exists()
 
 
@@ -359,13 +359,13 @@ def test_without_a_report_there_is_no_export(failed: Run, capsys: pytest.Capture
 def test_a_changed_threshold_reruns_the_verdict_alone(failed: Run) -> None:
     before = failed.times()
     gate = failed.stage("gate")
-    assert failed("gate", "gate.thresholds={D1.S2: 0.5}") == 3
+    assert failed("gate", "gate.thresholds.D1-S2=0.5") == 3
     after = failed.times()
     assert {path: after[path] for path in before} == before
     (new,) = {path.parent for path in after if path not in before}
     assert new.name.startswith("gate-")
     assert new != gate
-    assert "D1.S2 = 0.5" in (new / "report.md").read_text()
+    assert "D1-S2 = 0.5" in (new / "report.md").read_text()
 
 
 def test_a_comment_in_the_recipe_reruns_nothing(failed: Run) -> None:
