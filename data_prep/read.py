@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,11 @@ from wellgate.records import Conversation, Message, Preference, Rejected
 
 LONGEST_ROW = 1_000_000
 """Characters. A longer row is damage (a lost newline or quote), not a conversation."""
+LONGEST_LABEL = 120
+"""Characters. Tags, licences and consents are counted in manifests and cards, where no text of a record may stand."""
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+"""How a language tag looks (RFC 5646)."""
+SPACE = re.compile(r"[ \t\r\n]*")
 ID = re.compile(r"[\w.:/#-]{1,80}")
 """What an id may be: a short word, so that no id is text."""
 
@@ -56,9 +61,13 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             if len(line.removesuffix("\n").removesuffix("\r")) > LONGEST_ROW:
                 while line and not line.endswith("\n"):
                     line = stream.readline(LONGEST_ROW)
-                yield Row(number, {}, f"row longer than {LONGEST_ROW:,} characters")
+                yield _too_long(number)
             elif line.strip():
                 yield _json_row(number, line)
+
+
+def _too_long(number: int) -> Row:
+    return Row(number, {}, f"row longer than {LONGEST_ROW:,} characters")
 
 
 def _json_row(number: int, line: str) -> Row:
@@ -74,15 +83,112 @@ def _json_row(number: int, line: str) -> Row:
     return Row(number, {} if problem else value, problem)
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def read_json(path: Path) -> Iterator[Row]:
+    """The objects of a JSON file that is one list. A row's line is the one on which its object begins.
+
+    Raises:
+        InputError: the file is no JSON list, or is damaged or cut off anywhere.
+    """
+    with open_text(path, newline="\n") as stream:
+        text = stream.read()
+    line, counted, at = 1, 0, _after(text, 0)
+    if text[at : at + 1] != "[":
+        raise InputError(f"{path}:1: not a JSON list; name a file that is one list")
+    mark, at = ",", _after(text, at + 1)
+    if text[at : at + 1] == "]":
+        mark, at = "]", at + 1
+    while mark == ",":
+        line, counted = line + text.count("\n", counted, at), at
+        end = _value_end(text, at, f"{path}:{line}")
+        yield _too_long(line) if end - at > LONGEST_ROW else _json_row(line, text[at:end])
+        at = _after(text, end)
+        mark, at = text[at : at + 1], _after(text, at + 1)
+    if mark != "]" or _after(text, at) != len(text):
+        raise InputError(f"{path}:{line}: not JSON after the value that begins here; the file is damaged or cut off")
+
+
+def _after(text: str, at: int) -> int:
+    """The first place from `at` that is no white space."""
+    found = SPACE.match(text, at)
+    return found.end() if found else len(text)
+
+
+def _value_end(text: str, at: int, where: str) -> int:
+    try:
+        return json.JSONDecoder().raw_decode(text, at)[1]
+    except (ValueError, RecursionError):
+        raise InputError(f"{where}: not JSON; the file is damaged or cut off") from None
+
+
+def read_parquet(path: Path) -> Iterator[Row]:
+    """Rows of a parquet file, in small batches. A row's line is its number, from 1.
+
+    Raises:
+        InputError: the file is no parquet, or is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(1024):
+                for fields in _values(batch):
+                    number += 1
+                    yield Row(number, {}, "not UTF-8") if fields is None else checked_row(number, fields)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors; they may quote a value
+        raise InputError(f"{path}:{number + 1}: not a readable parquet file ({type(error).__name__})") from None
+
+
+def _values(batch: Any) -> list[Any]:
+    """The rows of an Arrow batch; None where one is not UTF-8, which Arrow does not check."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError:
+        if batch.num_rows == 1:
+            return [None]
+        return [one for row in range(batch.num_rows) for one in _values(batch.slice(row, 1))]
+
+
+def checked_row(number: int, fields: dict[str, Any]) -> Row:
+    """A row of values that were no text on their way here, or the reason why they cannot be trusted."""
+    text = json.dumps(fields, ensure_ascii=False, default=str)
+    if len(text) > LONGEST_ROW:
+        return _too_long(number)
+    problem = text_problem(text)
+    return Row(number, {} if problem else fields, problem)
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """Rows of a file in any of the formats, by how its name ends. `columns` must be in the header of a CSV.
+
+    Raises:
+        InputError: another ending; else as the format's own reader.
+    """
+    match path.suffix.lower():
+        case ".csv":
+            return read_csv(path, columns)
+        case ".jsonl" | ".ndjson":
+            return read_jsonl(path)
+        case ".json":
+            return read_json(path)
+        case ".parquet":
+            return read_parquet(path)
+    raise InputError(f"{path}: the name must end in .csv, .json, .jsonl or .parquet; save the table as one of them")
+
+
+def read_csv(path: Path, columns: Sequence[str], *, quotes: bool = True, spare: bool = False) -> Iterator[Row]:
     """Rows of a CSV file with a header.
+
+    Args:
+        quotes: False where a quotation mark is a character like any other.
+        spare: cells beyond the header's are left out instead of making the row bad.
 
     Raises:
         InputError: a column is missing.
     """
     csv.field_size_limit(min(sys.maxsize, 100 * LONGEST_ROW))
     with open_text(path, newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
+        reader = csv.DictReader(stream, strict=True, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
         try:
             header = reader.fieldnames or []
         except csv.Error as error:
@@ -92,6 +198,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             raise InputError(f"{path}:1: missing column {', '.join(missing)}; this source reads {', '.join(columns)}")
         try:
             for fields in reader:
+                if spare:
+                    fields.pop(None, None)
                 yield _csv_row(reader.line_num, fields)
         except csv.Error as error:
             raise InputError(f"{path}:{reader.line_num}: not CSV ({error}); repair the quotes") from None
@@ -101,7 +209,7 @@ def _csv_row(number: int, fields: dict[Any, Any]) -> Row:
     if None in fields or None in fields.values():
         return Row(number, {}, "another number of columns than the header")
     if sum(map(len, fields.values())) > LONGEST_ROW:
-        return Row(number, {}, f"row longer than {LONGEST_ROW:,} characters")
+        return _too_long(number)
     return Row(number, fields, text_problem("".join(fields.values())))
 
 
@@ -120,11 +228,14 @@ class Reader:
     path: Path
     lines: dict[str, int] = field(default_factory=dict)
     """Id to the line that brought it."""
+    file: str = ""
+    """What the file is called among several of one source; its rejected rows are named by it too."""
 
     def rejected(self, row: Row, reason: str) -> Rejected:
         """A row that is left out. It is named by its line: its own id may be anything, even text."""
-        id = f"{self.source}/line-{row.line}"
-        return Rejected(id=id, source=self.source, file=self.path.name, line=row.line, step="read", reason=reason)
+        id = "/".join(filter(None, (self.source, self.file, f"line-{row.line}")))
+        file = self.file or self.path.name
+        return Rejected(id=id, source=self.source, file=file, line=row.line, step="read", reason=reason)
 
     def _id(self, row: Row, id: object) -> str:
         if isinstance(id, bool) or not isinstance(id, str | int) or not ID.fullmatch(str(id)):
@@ -138,6 +249,7 @@ class Reader:
         """A checked conversation, or why it is none."""
         try:
             name = self._id(row, id)
+            _check_labels(fields)
             turns = _turns(messages)
             if all(turn.role != "assistant" for turn in turns):
                 raise ValueError("no assistant turn")
@@ -150,6 +262,7 @@ class Reader:
         """A checked preference pair, or why it is none."""
         try:
             name = self._id(row, id)
+            _check_labels(fields)
             turns = _turns(prompt)
             _check_order(turns)
             if turns[-1].role != "user":
@@ -160,6 +273,18 @@ class Reader:
             return pair
         except (ValidationError, ValueError) as error:
             return self.rejected(row, _reason(error))
+
+
+def _check_labels(fields: Mapping[str, Any]) -> None:
+    tags = fields.get("tags")
+    labels = {"a tag": tags if isinstance(tags, list | tuple) else ()}
+    labels |= {f"the {name}": (fields.get(name),) for name in ("licence", "consent", "language")}
+    for name, values in labels.items():
+        if any(isinstance(value, str) and len(value) > LONGEST_LABEL for value in values):
+            raise ValueError(f"{name} is longer than {LONGEST_LABEL} characters")
+    language = fields.get("language")
+    if isinstance(language, str) and not LANGUAGE.fullmatch(language):
+        raise ValueError("the language is no tag as `en` or `pt-BR`")
 
 
 def _turns(messages: object) -> tuple[Message, ...]:

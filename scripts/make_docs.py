@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
+from data_prep.sources import Columns
 from wellgate import plugins, recipe
 from wellgate.cli import parser
 from wellgate.records import Frozen
@@ -20,6 +21,7 @@ SECTIONS = (
     recipe.Recipe,
     recipe.Model,
     recipe.Prepare,
+    Columns,
     recipe.Sft,
     recipe.Lora,
     recipe.Dpo,
@@ -27,6 +29,8 @@ SECTIONS = (
     recipe.Export,
 )
 TREE = "## The tree\n"
+TRAINED = ROOT / "data_prep" / "deidentify" / "model"
+"""A trained pipeline: its card is listed, its parts are not."""
 TOP = (
     "pyproject.toml",
     "constraints.txt",
@@ -68,6 +72,7 @@ def tree() -> list[str]:
             if (
                 path.is_file()
                 and "__pycache__" not in name.parts
+                and (TRAINED not in path.parents or path.name == "CARD.md")
                 and not (path.name == "__init__.py" and not comment(path))
             ):
                 shown = "  " * (len(name.parts) - 1) + path.name
@@ -80,8 +85,8 @@ def tree() -> list[str]:
 
 def comment(path: Path) -> str:
     """The first line of a file's docstring, comment or heading."""
-    if path.suffix == ".jsonl":
-        return f"{sum(1 for _ in path.open(encoding='utf-8'))} rows"
+    if path.suffix in (".jsonl", ".tsv", ".txt") and path.parent != ROOT:
+        return f"{sum(1 for _ in path.open(encoding='utf-8'))} {'rows' if path.suffix == '.jsonl' else 'lines'}"
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]

@@ -12,15 +12,18 @@ import importlib.util
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from wellgate.records import Conversation, Frozen, Message, Preference, Rejected, Span
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 
 class Plugin(Frozen, ABC):
@@ -54,18 +57,19 @@ class Source(Plugin):
 
 
 class Filter(Plugin):
-    """A step on one record; returns it changed, or the reason for leaving it out."""
+    """A step on records, in `data_prep/table.py`'s shape. Pure and picklable: it runs in many processes, in any order."""
 
     socket: ClassVar[str] = "data_prep.filters"
     packages: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version changes the result: part of the stage's key."""
 
-    languages: ClassVar[tuple[str, ...]] = ()
-    """Languages it can read; records in others are left out. Empty: all."""
+    def files(self) -> dict[str, Path]:
+        """Files that decide its result, by a name that holds no machine path: part of the stage's key."""
+        return {}
 
     @abstractmethod
-    def apply(self, ids: Sequence[str], texts: Sequence[Sequence[str]]) -> list[tuple[list[str], list[Span]]]:
-        """For each record's texts: the new texts, and the spans of the old ones that were replaced."""
+    def apply(self, table: Table) -> Table:
+        """The same rows in the same order, changed; or left out by a reason in `dropped`."""
 
 
 class Item(Frozen):

@@ -58,15 +58,25 @@ class Prepare(Frozen):
     sources: Annotated[list[plugins.AnySource], Field(min_length=1)]
     """Where data comes from, in order."""
     filters: list[plugins.AnyFilter] = []
-    """Steps on each record's texts, in order: de-identification."""
+    """Steps on each record, in order: decontamination, de-identification, hygiene."""
     held_out: Fraction = 0.1
     """Share of groups (clients, authors) that training never sees."""
+    stratify: str | None = None
+    """A tag's beginning, as `topic:`, whose values are held out in proportion. Still whole groups."""
     seed: Whole = 0
     """Which groups are held out."""
     max_rejected: Fraction = 0.01
     """More bad rows than this share stop the run."""
+    withdrawn: str | None = None
+    """A file of record ids and groups whose people took their consent back; see data_prep/withdrawal.py."""
+    near_duplicates: Annotated[Number, Field(gt=0, le=1)] | None = 0.8
+    """Jaccard similarity of word 3-grams from which the later of two records is left out; null keeps them."""
     format: Literal["parquet", "jsonl"] = "parquet"
     """Both are readable by `datasets.load_dataset`."""
+    engine: Literal["local", "ray"] = "local"
+    """What runs the steps. The result is the same."""
+    processes: Count = 1
+    """Worker processes. The result is the same."""
 
 
 class Lora(Frozen):

@@ -68,6 +68,9 @@ class Preference(Frozen):
     tags: tuple[str, ...] = ()
 
 
+Record = Conversation | Preference
+
+
 class Rejected(Frozen):
     """A row that was left out: where it stood and why, never what it said."""
 
@@ -208,15 +211,11 @@ def read_parquet(path: Path, model: type[R]) -> list[R]:
     return [model.model_validate(row) for row in rows]
 
 
-def write_parquet(path: Path, records: Sequence[BaseModel], model: type[BaseModel]) -> int:
-    """Write records as parquet (readable by `datasets.load_dataset`); empty tables keep their columns."""
+def arrow_schema(model: type[BaseModel]) -> Any:
+    """The columns of a parquet file of these records, as `datasets.load_dataset` reads them."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, _arrow_type(name)) for name in model.model_fields])
-    rows = [record.model_dump(mode="json") for record in records]
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
-    return len(rows)
+    return pa.schema([(name, _arrow_type(name)) for name in model.model_fields])
 
 
 def _arrow_type(field: str) -> Any:

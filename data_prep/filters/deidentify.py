@@ -1,46 +1,87 @@
-"""Replace personal data in every turn, of both roles, by surrogates.
+"""Replace personal data in every turn, of both roles, by surrogates (to train on) or by tags (for people who review).
 
-Both roles, because text that is masked from the loss is still memorised. English only for now: a record in another
+Both roles, because text that is masked from the loss is still memorised. English and Spanish: a record in another
 language is left out with its reason, never passed through as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
 
 from data_prep.deidentify import detect
-from data_prep.deidentify.surrogates import surrogate
+from data_prep.deidentify.surrogates import Surrogates
 from wellgate.plugins import Filter
-from wellgate.records import Span
 
-BATCH = 64
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 
 class Deidentify(Filter):
     packages: ClassVar[tuple[str, ...]] = detect.PACKAGES
-    languages: ClassVar[tuple[str, ...]] = ("en",)
-    secret: str = "wellgate"
-    """Key of the surrogates. They are drawn from short lists and cannot be reversed, whoever knows the key."""
+    render: Literal["surrogates", "tags"] = "surrogates"
+    """Invented values, or `[NAME_1]`."""
+    secret_from: str | None = None
+    """Environment variable that holds the key of the surrogates. Without one the key is public: nothing can be computed
+    back from a surrogate, but who guesses an original can test the guess."""
+    year: Annotated[int, Field(ge=1900, le=2999)] = 2026
+    """When the data set is made: a year that tells an age above 89 is taken out."""
 
-    def apply(self, ids: Sequence[str], texts: Sequence[Sequence[str]]) -> list[tuple[list[str], list[Span]]]:
-        done: list[tuple[list[str], list[Span]]] = []
-        for first in range(0, len(texts), BATCH):
-            batch = texts[first : first + BATCH]
-            found = detect.detect([text for record in batch for text in record])
-            for id, record in zip(ids[first : first + BATCH], batch, strict=True):
-                spans = detect.propagate_names(record, [next(found) for _ in record])
-                done.append(self._replace(id, record, spans))
-        return done
+    @model_validator(mode="after")
+    def _has_its_secret(self) -> Deidentify:
+        if self.secret_from and not os.environ.get(self.secret_from):
+            raise ValueError(
+                f"the environment variable {self.secret_from} is not set; put the key of the surrogates there"
+            )
+        return self
 
-    def _replace(
-        self, id: str, texts: Sequence[str], spans: Sequence[Sequence[detect.Found]]
-    ) -> tuple[list[str], list[Span]]:
-        new, ledger = [], []
-        for number, (text, found) in enumerate(zip(texts, spans, strict=True)):
-            for one in reversed(found):
-                value = surrogate(one.type, text[one.start : one.end], id, self.secret)
-                text = text[: one.start] + value + text[one.end :]
-            new.append(text)
-            ledger += [Span(id=id, message=number, start=one.start, end=one.end, type=one.type) for one in found]
-        return new, ledger
+    def apply(self, table: Table) -> Table:
+        from data_prep.table import drop, texts, with_column, with_texts
+
+        languages = table["language"].to_pylist()
+        ids, said = table["id"].to_pylist(), texts(table)
+        new, spans = list(said), [list[dict[str, object]]() for _ in said]
+        for language in detect.LANGUAGES:
+            rows = [row for row, one in enumerate(languages) if one == language]
+            found = detect.detect([text for row in rows for text in said[row]], language)
+            for row in rows:
+                known = detect.propagate_names(said[row], [next(found) for _ in said[row]])
+                values = self._values(ids[row], language)
+                new[row] = [_replaced(text, some, values) for text, some in zip(said[row], known, strict=True)]
+                spans[row] = [_noted(number, one) for number, some in enumerate(known) for one in some]
+        reason = f"reads {', '.join(detect.LANGUAGES)} only"
+        refused = [None if one in detect.LANGUAGES else reason for one in languages]
+        return drop(with_column(with_texts(table, new), "spans", spans), "deidentify", refused)
+
+    def _values(self, id: str, language: str) -> Callable[[str, str], str]:
+        if self.render == "tags":
+            return Tags().tag
+        secret = os.environ[self.secret_from] if self.secret_from else "wellgate"
+        return Surrogates(id, secret, self.year, language).surrogate
+
+
+class Tags:
+    """Numbered tags of one conversation: the same surface gets the same number."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, dict[str, int]] = {}
+
+    def tag(self, kind: str, surface: str) -> str:
+        known = self.numbers.setdefault(kind, {})
+        return f"[{kind}_{known.setdefault(surface.casefold(), len(known) + 1)}]"
+
+
+def _replaced(text: str, found: Sequence[detect.Found], value: Callable[[str, str], str]) -> str:
+    """From left to right, so that who comes first is served first."""
+    parts, last = [], 0
+    for one in found:
+        parts += [text[last : one.start], value(one.type, text[one.start : one.end])]
+        last = one.end
+    return "".join([*parts, text[last:]])
+
+
+def _noted(message: int, one: detect.Found) -> dict[str, object]:
+    return {"message": message, "start": one.start, "end": one.end, "type": one.type}

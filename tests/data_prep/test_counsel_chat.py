@@ -86,7 +86,8 @@ def test_no_held_out_answer_stands_verbatim_in_train(
     write_csv: Any, write_recipe: Any, tmp_path: Path, seed: int
 ) -> None:
     path = write_csv(leaky_rows())
-    recipe = write_recipe(sources=[{"use": "counsel_chat", "path": str(path)}], held_out=0.4, seed=seed)
+    source = {"use": "counsel_chat", "path": str(path)}
+    recipe = write_recipe(sources=[source], held_out=0.4, seed=seed, near_duplicates=None)
     folder = tmp_path / "runs" / "tiny" / f"prepare-{prepare(load_recipe(recipe)).key[:12]}"
     train, held_out = (read_parquet(folder / f"{part}.parquet", Conversation) for part in ("train", "held_out"))
     answers = [{one.messages[-1].content for one in part} for part in (train, held_out)]

@@ -313,7 +313,7 @@ def test_a_crash_on_the_way_leaves_no_manifest(
 ) -> None:
     path = write_recipe(many)
     with monkeypatch.context() as patch:
-        patch.setattr("data_prep.prepare.datasheet", lambda *_: 1 / 0)
+        patch.setattr("data_prep.output.datasheet", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             prepare(load(path))
     assert not list((tmp_path / "runs").rglob("manifest.json"))
@@ -369,7 +369,7 @@ def test_deidentified_data_hold_surrogates_and_a_ledger_of_offsets(run: Run, man
 
 def test_a_language_that_cannot_be_deidentified_is_kept_out(run: Run, many: list[Any], talk: Any) -> None:
     done = run([*many, talk(99, language="tl")], filters=["deidentify"], held_out=0)
-    assert [(one.id, one.reason) for one in done.rejected()] == [("talks/c99", "deidentify reads en only")]
+    assert [(one.id, one.reason) for one in done.rejected()] == [("talks/c99", "reads en, es only")]
     assert done.manifest.counts["train"] == 20
 
 
@@ -390,20 +390,3 @@ def test_data_without_conversations_does_not_blame_the_split(write_recipe: Any, 
     with pytest.raises(InputError) as error:
         prepare(load(write_recipe(data, filters=["deidentify"], held_out=0)))
     assert "held_out" not in str(error.value)
-
-
-def test_filtering_does_not_compare_every_record_with_every_other(
-    run: Run, talk: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compared: list[int] = []
-
-    def equal(self: Conversation, other: object) -> bool:
-        compared.append(1)
-        return self is other
-
-    monkeypatch.setattr(
-        "data_prep.filters.deidentify.Deidentify.apply", lambda self, ids, texts: [(list(one), []) for one in texts]
-    )
-    monkeypatch.setattr(Conversation, "__eq__", equal)
-    run([talk(number) for number in range(100)], filters=["deidentify"])
-    assert len(compared) <= 100

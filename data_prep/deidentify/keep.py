@@ -1,0 +1,61 @@
+"""What looks like personal data and must survive: crisis resources, drugs, scales, authors, countries, everyday words."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+WORDS = Path(__file__).with_name("keep.txt")
+TOLL_FREE = re.compile(
+    r"1?8(?:00|88|77|66|55|44|33)\d{7}|(?:44|0)(?:800|808)\d{6,7}|08001111|(?:1800|1300)\d{6}|116\d{3}|13\d{4}|900\d{6}|717\d{6}"
+)
+"""Numbers that only organisations have: US and Canadian 8xx, UK and Irish 08xx and 116, Australian 13 and 1800, Spanish 900."""
+MONTHS = frozenset("may june april august mayo abril agosto junio".split())
+PUBLIC_SITE = re.compile(
+    r"(?i)(?:\.gov|\.nhs\.uk|\bnhs\.uk|988lifeline\.org|samaritans\.(?:org|ie)|crisistextline\.org|findahelpline\.com|befrienders\.org|nami\.org|samhsa\.gov|thetrevorproject\.org|childline\.org\.uk|mind\.org\.uk|beyondblue\.org\.au|lifeline\.org\.au|thehotline\.org|rainn\.org|iasp\.info|aa\.org|psychologytoday\.com|who\.int|pieta\.ie|papyrus-uk\.org|giveusashout\.org|telefonodelaesperanza\.org)"
+)
+FOUND_BY_NAME = ("NAME", "PLACE", "EMPLOYER", "SCHOOL", "CONGREGATION")
+"""Types for which a span that is only kept words is dropped."""
+
+
+@cache
+def words() -> frozenset[str]:
+    """Lower-case words and phrases of keep.txt, between commas; lines with # are headings."""
+    lines = [line for line in WORDS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return frozenset(word.strip().lower() for line in lines for word in line.split(",") if word.strip())
+
+
+@cache
+def crisis_numbers() -> frozenset[str]:
+    """Digits of every number in the crisis registry."""
+    from wellgate import registry
+
+    lines = [line for locale in registry.load().locales.values() for line in locale.lines]
+    return frozenset(_digits(number) for line in lines for number in (*line.phone, *line.text, *line.whatsapp))
+
+
+def survives(text: str, start: int, end: int, kind: str) -> bool:
+    """Whether a hit is no personal data after all."""
+    surface = text[start:end]
+    if "{" in surface or "}" in surface or (start and text[start - 1] == "{"):
+        return True
+    if kind in FOUND_BY_NAME:
+        return _only_kept_words(surface) or (kind == "PLACE" and surface.lower() in MONTHS)
+    if kind in ("PHONE", "ID"):
+        number = _digits(surface)
+        plain = not any(character.isalpha() for character in surface)
+        return plain and (number in crisis_numbers() or bool(TOLL_FREE.fullmatch(number)))
+    return kind in ("URL", "EMAIL") and bool(PUBLIC_SITE.search(surface))
+
+
+def _only_kept_words(surface: str) -> bool:
+    lowered = re.sub(r"['’]s\b", "", surface.lower()).strip(" .,;:!?'’\"-")
+    if lowered in words():
+        return True
+    parts = re.findall(r"[^\W\d_][\w’'-]*|\d+", lowered)
+    return all(part in words() or part.isdigit() or len(part) < 2 for part in parts)
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)

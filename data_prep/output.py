@@ -1,0 +1,228 @@
+"""What preparation writes: the parts to train on and to hold out, everything that was left out, and the counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_prep import table
+from data_prep.datasheet import datasheet
+from data_prep.dedup import normalised
+from data_prep.deidentify.score import recall
+from data_prep.ingest import Ingested
+from data_prep.ledger import Writer
+from data_prep.licences import SourceTerms, blocks_training, strictest
+from data_prep.provenance import header, kept_or_dropped, never_read
+from data_prep.split import is_held_out, stratified
+from wellgate.errors import InputError
+from wellgate.files import write_text
+from wellgate.recipe import Prepare
+from wellgate.records import Conversation, Preference, Record, Rejected, Span, arrow_schema, canonical_json, read_jsonl
+from wellgate.run import Manifest, Stage
+
+PARTS: dict[str, type[Conversation] | type[Preference]] = {
+    "train": Conversation,
+    "held_out": Conversation,
+    "preferences": Preference,
+    "preferences_held_out": Preference,
+}
+
+
+class Split:
+    """Which part a record belongs to: by its kind, and by its group."""
+
+    def __init__(self, section: Prepare, shards: Sequence[Path]) -> None:
+        self.section = section
+        self.chosen = self._stratified(section.stratify, shards) if section.stratify else None
+
+    def _stratified(self, prefix: str, shards: Sequence[Path]) -> frozenset[str]:
+        kept = (table.kept(pq.read_table(shard, columns=["group", "tags", "dropped"])) for shard in shards)
+        rows = ((row["group"], row["tags"]) for one in kept for row in one.to_pylist())
+        return stratified(rows, prefix, self.section.held_out, self.section.seed)
+
+    def part(self, record: Record) -> str:
+        if self.chosen is None:
+            held_out = is_held_out(record.group, self.section.held_out, self.section.seed)
+        else:
+            held_out = record.group in self.chosen
+        if isinstance(record, Preference):
+            return "preferences_held_out" if held_out else "preferences"
+        return "held_out" if held_out else "train"
+
+
+@dataclass(frozen=True)
+class Recognisable:
+    """What was found about people who could be recognised although their names are gone."""
+
+    counts: dict[str, Any]
+    queue: pa.Table
+    """Places for a person to review, by record, message and offsets."""
+
+
+class Parts:
+    """One open file a part, in the recipe's format, filled shard by shard."""
+
+    def __init__(self, folder: Path, form: str) -> None:
+        self.paths = {name: folder / f"{name}.{form}" for name in PARTS}
+        self.form = form
+        self.files = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.open: dict[str, Any] = {}
+        for name, path in self.paths.items():
+            if self.form == "parquet":
+                self.open[name] = self.files.enter_context(pq.ParquetWriter(path, arrow_schema(PARTS[name])))
+            else:
+                self.open[name] = self.files.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.files.close()
+
+    def add(self, name: str, records: Sequence[Record]) -> None:
+        rows = [record.model_dump(mode="json") for record in records]
+        if not rows:
+            return
+        if self.form == "parquet":
+            self.open[name].write_table(pa.Table.from_pylist(rows, schema=arrow_schema(PARTS[name])))
+        else:
+            self.open[name].writelines(canonical_json(row) + "\n" for row in rows)
+
+
+@dataclass
+class Tally:
+    """Everything that is counted while the parts are written. Counts and hashes only, no text."""
+
+    parts: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    fields: dict[str, Counter[str]] = field(
+        default_factory=lambda: {name: Counter() for name in ("licence", "consent", "language")}
+    )
+    tags: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    terms: set[SourceTerms] = field(default_factory=set)
+    groups: set[int] = field(default_factory=set)
+    prompts: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in PARTS})
+
+    def add(self, name: str, record: Record) -> None:
+        self.parts[name] += 1
+        for key, counter in self.fields.items():
+            counter[getattr(record, key)] += 1
+        self.tags.update(tag for tag in record.tags if not tag.startswith("upvotes:"))
+        self.terms.add(SourceTerms(record.source, record.licence, record.consent))
+        self.groups.add(hash(record.group))
+        turns = record.messages if isinstance(record, Conversation) else record.prompt
+        self.prompts[name].append(hash(normalised([turns[0].content])))
+
+    def repeated_prompts(self) -> int:
+        """Held-out conversations whose first turn stands word for word in training data."""
+        trained = {*self.prompts["train"], *self.prompts["preferences"]}
+        return sum(prompt in trained for prompt in self.prompts["held_out"])
+
+
+def write(
+    stage: Stage, section: Prepare, found: Ingested, shards: Sequence[Path], recognisable: Recognisable
+) -> Manifest:
+    """Split, write every file, and sign with the manifest."""
+    tally = Tally()
+    split = Split(section, shards)
+    gold = [span for source in section.sources for span in source.gold_spans()]
+    replaced: list[Span] = []
+    with (
+        Parts(stage.folder, section.format) as parts,
+        Writer(stage.folder / "ledger.jsonl", header(stage, section)) as ledger,
+        (stage.folder / "rejected.jsonl").open("w", encoding="utf-8") as rejected,
+        (stage.folder / "spans.jsonl").open("w", encoding="utf-8") as spans,
+    ):
+        for row in read_jsonl(found.rejected, Rejected):
+            tally.rejected[f"{row.step}: {row.reason.split(' of ')[0]}"] += 1
+            rejected.write(row.model_dump_json() + "\n")
+            ledger.add(never_read(row))
+        for shard in shards:
+            rows = pq.read_table(shard)
+            _write_shard(rows, split, parts, tally)
+            rejected.writelines(row.model_dump_json() + "\n" for row in _rejected(rows, tally))
+            ledger.add_all(kept_or_dropped(rows, section))
+            some = table.spans_of(rows)
+            tally.replaced.update(span.type for span in some)
+            tally.findings.update(name for names in rows["findings"].to_pylist() for name in names)
+            spans.writelines(span.model_dump_json() + "\n" for span in some)
+            replaced += some if gold else []
+    require_training_data(tally)
+    write_lines(stage.folder / "review.jsonl", recognisable.queue)
+    counts = counted(found, tally) | {"risk": recognisable.counts}
+    counts["ledger"] = {"entries": ledger.head.entries, "hash": ledger.head.hash}
+    counts["deidentification_recall"] = recall(gold, replaced).as_counts() if gold and section.filters else None
+    write_text(stage.folder / "DATASHEET.md", datasheet(section, counts))
+    names = [path.name for path in parts.paths.values()]
+    names += ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl", "DATASHEET.md"]
+    manifest = stage.complete(names, counts)
+    sizes = ", ".join(f"{tally.parts[name]} {name.replace('_', ' ')}" for name in PARTS)
+    print(f"prepare: {sizes}; {tally.rejected.total()} rows left out; {manifest.seconds:.0f} s ({stage.folder})")
+    return manifest
+
+
+def write_lines(path: Path, rows: pa.Table) -> None:
+    write_text(path, "".join(canonical_json(row) + "\n" for row in rows.to_pylist()))
+
+
+def _write_shard(rows: pa.Table, split: Split, parts: Parts, tally: Tally) -> None:
+    records: dict[str, list[Record]] = {name: [] for name in PARTS}
+    for record in table.to_records(rows):
+        name = split.part(record)
+        tally.add(name, record)
+        records[name].append(record)
+    for name, some in records.items():
+        parts.add(name, some)
+
+
+def _rejected(rows: pa.Table, tally: Tally) -> Iterator[Rejected]:
+    for row in table.left_out(rows).select(["id", "source", "dropped"]).to_pylist():
+        step, _, reason = row["dropped"].partition(": ")
+        tally.rejected[f"{step}: {reason.split(' of ')[0]}"] += 1
+        yield Rejected(id=row["id"], source=row["source"], file="", line=0, step=step, reason=reason)
+
+
+def require_training_data(tally: Tally) -> None:
+    """There is something to train on, and its people agreed to that.
+
+    Raises:
+        InputError: no conversation is left, or a consent does not cover training.
+    """
+    if not tally.parts["train"]:
+        held, left_out = tally.parts["held_out"], tally.rejected.total()
+        way_out = "lower prepare.held_out or change prepare.seed" if held else "add a source with conversations"
+        raise InputError(
+            f"prepare: no conversation is left to train on ({held} held out, {left_out} rows left out); {way_out}"
+        )
+    if refused := blocks_training(strictest(tally.terms)):
+        raise InputError(f"prepare.sources: {refused[0]}; leave that source out, or state the consent that it has")
+
+
+def counted(found: Ingested, tally: Tally) -> dict[str, Any]:
+    """The figures of manifest and datasheet."""
+    return {
+        "rows": found.rows,
+        **{name: tally.parts[name] for name in PARTS},
+        "rejected": dict(tally.rejected),
+        "groups": len(tally.groups),
+        "held_out_prompts_in_train": tally.repeated_prompts(),
+        "terms": strictest(tally.terms).as_counts(),
+        "licences": dict(tally.fields["licence"]),
+        "consent": dict(tally.fields["consent"]),
+        "languages": dict(tally.fields["language"]),
+        "tags": dict(tally.tags),
+        "personal_data_replaced": dict(tally.replaced),
+        "findings": dict(tally.findings),
+    }

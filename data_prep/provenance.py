@@ -1,0 +1,71 @@
+"""What the stage knows, as entries of the ledger (`ledger.py`): sources and steps once, then every record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from data_prep import ledger
+from wellgate import __version__
+from wellgate.files import sha256_text
+from wellgate.recipe import Prepare
+from wellgate.records import Rejected
+from wellgate.run import Stage, git_state
+
+PUBLIC = "wellgate"
+"""Salt where the recipe names no secret: digests then show changes, and hide nothing from who guesses a text."""
+
+
+def salt(section: Prepare) -> str:
+    """The secret of the surrogates, if the recipe names one."""
+    variables = [name for step in section.filters if (name := getattr(step, "secret_from", None))]
+    return os.environ[variables[0]] if variables else PUBLIC
+
+
+def header(stage: Stage, section: Prepare) -> ledger.Header:
+    """Sources with the digests of their files, and the steps with version, configuration and commit."""
+    files: dict[str, dict[str, str]] = {}
+    for number, source in enumerate(section.sources):
+        read = {
+            name.partition("/")[2]: digest for name, digest in stage.inputs.items() if name.startswith(f"{number}/")
+        }
+        files[f"{number}/{source.use}"] = read
+    commit = str(git_state().get("commit", ""))
+    configs = {"read": section.sources, "dedup": section.near_duplicates} | {one.use: one for one in section.filters}
+    steps = tuple(
+        ledger.Step(name=name, version=__version__, config=_digest(configs.get(name)), commit=commit)
+        for name in names(section)
+    )
+    return ledger.Header(sources=files, steps=steps, recipe=stage.key, salt=ledger.salt_id(salt(section)))
+
+
+def names(section: Prepare) -> list[str]:
+    """The steps in order, by the names that reasons begin with."""
+    return ["read", "withdrawal", "dedup", *(step.use for step in section.filters)]
+
+
+def _digest(config: object) -> str:
+    return sha256_text(repr(config))
+
+
+def never_read(row: Rejected) -> ledger.Entry:
+    """A row that became no record: what is known is where it stood and why it is out."""
+    return ledger.Entry(
+        id=row.id,
+        source=row.source,
+        licence="",
+        consent="",
+        scope=(),
+        withdrawal="",
+        steps=("read",),
+        digest="",
+        dropped=f"{row.step}: {row.reason}",
+    )
+
+
+def kept_or_dropped(rows: pa.Table, section: Prepare) -> Iterator[ledger.Entry]:
+    """Entries with the digest of the finished text; what was left out, before it was finished, has none."""
+    for entry in ledger.entries(rows, names(section), salt(section)):
+        yield entry.model_copy(update={"digest": ""}) if entry.dropped else entry
