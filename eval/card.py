@@ -89,6 +89,7 @@ def _data(data: Manifest) -> list[str]:
     return [
         f"- {counts['train']} conversations and {counts['preferences']} preference pairs; {counts['held_out']} conversations held out by group",
         f"- Licences: {', '.join(sorted(counts['licences']))}; consent: {', '.join(sorted(counts['consent']))}",
+        *(f"- Not for release: {reason}" for reason in counts["terms"]["blocks_release"]),
         f"- Personal data replaced: {sum(counts['personal_data_replaced'].values())} spans; recall on hand-marked spans: {recall['recall'] if recall else 'not measured'}",
     ]
 

@@ -39,6 +39,8 @@ class Policy(Frozen):
     tier: Literal["T0", "T1", "T2", "T3"]
     """The weakest evidence that is enough."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    public: bool = False
+    """What it clears may be published: the terms of the training data must then allow a release."""
     samples: Annotated[int, Field(ge=0)]
     """Sampled replies an item, beside the greedy one, without which nothing passes."""
     checks: Annotated[list[Rule], Field(min_length=1)]

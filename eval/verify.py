@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from eval import policy as policies
 from eval.artefact import shipped
 from eval.gate import build, graded, pages
 from eval.statement import read_report
@@ -12,7 +13,7 @@ from wellgate.files import sha256_file
 from wellgate.recipe import Recipe
 from wellgate.records import GateReport, Graded, read_jsonl
 from wellgate.run import Stage
-from wellgate.stages import gate_stage, resolve_base, tuned_stage
+from wellgate.stages import gate_stage, prepared, resolve_base, tuned_stage
 
 
 class Clearance:
@@ -33,6 +34,16 @@ class Clearance:
         if self.report.verdict != "pass":
             reasons = "".join(f"\n  - {reason}" for reason in self.report.reasons)
             raise GateRefusal(f"the evidence holds, and the gate said {self.report.claim}:{reasons}")
+        self._require_terms()
+
+    def _require_terms(self) -> None:
+        """A policy for publishing needs data that may be published from."""
+        section = self.recipe.gate
+        if section is None or not policies.load(section.policy, section.thresholds, section.probes).public:
+            return
+        if blocked := prepared(self.recipe)[1].counts["terms"]["blocks_release"]:
+            reasons = "".join(f"\n  - {reason}" for reason in blocked)
+            raise GateRefusal(f"the verdict holds, and the terms of the data do not allow a release:{reasons}")
 
     @property
     def files(self) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""`wellgate check|prepare|train|gate|verify|export|run|show RECIPE`.
+"""`wellgate check|prepare|train|gate|verify|export|run|show RECIPE`, and the tools `deid-eval` and `leaks`.
 
 Exit codes: 0 ok, 1 crashed, 2 recipe or input wrong, 3 the gate said no or its evidence is incomplete.
 Nothing heavy is imported before a command needs it: `--help` and `check` never import torch.
@@ -7,13 +7,16 @@ Nothing heavy is imported before a command needs it: `--help` and `check` never 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wellgate import __version__
 from wellgate.errors import GATE_SAID_NO, OK, GateRefusal, guarded
+from wellgate.files import write_text
 
 if TYPE_CHECKING:
     from wellgate.recipe import Recipe
@@ -85,15 +88,40 @@ def run(recipe: Recipe) -> int:
     return GATE_SAID_NO if refusal else code
 
 
-def show(recipe: Recipe) -> int:
-    """summarise what this recipe's run has produced so far"""
-    from wellgate.show import summary
+def show(options: argparse.Namespace) -> int:
+    """summarise what a recipe's run has produced so far, or a folder of prepared data"""
+    if options.recipe.is_dir():
+        from data_prep.essence import essence
 
-    print(summary(recipe, ""))
+        print(essence(options.recipe, options.text))
+    else:
+        from wellgate.recipe import load
+        from wellgate.show import summary
+
+        print(summary(load(options.recipe, options.overrides), ""))
     return OK
 
 
-COMMANDS: tuple[Callable[[Recipe], int], ...] = (check, prepare, train, gate, verify, export, run, show)
+def deid_eval(options: argparse.Namespace) -> int:
+    """measure de-identification on passages with marked personal data, beside Presidio as it comes"""
+    from data_prep.deidentify.evaluate import report
+
+    print(report(options.file, options.system, options.out))
+    return OK
+
+
+def leaks(options: argparse.Namespace) -> int:
+    """find what of one file or split stands in another: exact, near, and contained"""
+    from data_prep.leaks import audit
+
+    found = audit(options.a, options.b, options.columns, options.near)
+    if options.out:
+        write_text(options.out, json.dumps(found.as_dict(), indent=1) + "\n")
+    print(found.markdown())
+    return OK
+
+
+STAGES: tuple[Callable[[Recipe], int], ...] = (check, prepare, train, gate, verify, export, run)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,32 +133,65 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wellgate {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        words = command.__doc__ or ""
-        sub = commands.add_parser(command.__name__, help=words, description=words)
-        sub.add_argument("recipe", type=Path, metavar="RECIPE", help="a recipe file, as recipes/demo-cpu.yaml")
-        sub.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            dest="overrides",
-            help="override one recipe key, as --set sft.learning_rate=1e-4; may be repeated",
-        )
-        sub.set_defaults(function=command)
+    for stage in STAGES:
+        sub = _command(commands, stage)
+        _add_recipe(sub, "RECIPE", "a recipe file, as recipes/demo-cpu.yaml")
+        sub.set_defaults(function=partial(_with_recipe, stage))
+    sub = _command(commands, show)
+    _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder that prepare has written")
+    sub.add_argument("--text", type=int, default=0, metavar="N", help="of a folder, also N random conversations")
+    _add_deid_eval(_command(commands, deid_eval))
+    _add_leaks(_command(commands, leaks))
     return top
+
+
+def _command(commands: Any, function: Callable[..., int]) -> argparse.ArgumentParser:
+    words = function.__doc__ or ""
+    sub: argparse.ArgumentParser = commands.add_parser(
+        function.__name__.replace("_", "-"), help=words, description=words
+    )
+    sub.set_defaults(function=function)
+    return sub
+
+
+def _add_recipe(sub: argparse.ArgumentParser, metavar: str, words: str) -> None:
+    sub.add_argument("recipe", type=Path, metavar=metavar, help=words)
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one recipe key, as --set sft.learning_rate=1e-4; may be repeated",
+    )
+
+
+def _add_deid_eval(sub: argparse.ArgumentParser) -> None:
+    words = "wellgate .jsonl, TAB .json, i2b2 .xml or a folder of them; the shipped locked benchmark where none is named"
+    sub.add_argument("file", type=Path, nargs="?", help=words)
+    sub.add_argument("--system", action="append", choices=["wellgate", "presidio"], help="may be repeated; default both")
+    sub.add_argument("--out", type=Path, metavar="JSON", help="write all figures here too")
+
+
+def _add_leaks(sub: argparse.ArgumentParser) -> None:
+    words = "csv, jsonl, parquet or txt; `data.csv:split=train` is a part of it"
+    sub.add_argument("a", help=words)
+    sub.add_argument("b", nargs="?", help="looked for in A; where none is named, A's duplicates are listed")
+    sub.add_argument("--columns", nargs="+", default=[], metavar="NAME", help="text columns; found where none is named")
+    sub.add_argument("--near", type=float, default=0.8, help="Jaccard similarity of word 3-grams; default 0.8")
+    sub.add_argument("--out", type=Path, metavar="JSON", help="write everything here too")
+
+
+def _with_recipe(stage: Callable[[Recipe], int], options: argparse.Namespace) -> int:
+    from wellgate.recipe import load
+
+    return stage(load(options.recipe, options.overrides))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
     options = parser().parse_args(arguments)
-
-    def work() -> int:
-        from wellgate.recipe import load
-
-        return int(options.function(load(options.recipe, options.overrides)))
-
-    return guarded(work)
+    return guarded(lambda: int(options.function(options)))
 
 
 if __name__ == "__main__":

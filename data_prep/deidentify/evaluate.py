@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ from data_prep.deidentify import detect
 from data_prep.deidentify.benchmark import FOLDER, Passage, read
 from data_prep.deidentify.detect import Found
 from data_prep.deidentify.score import score
+from wellgate.files import write_text
 
 LOCKED = FOLDER / "test.jsonl"
 System = Callable[[Sequence[str], str], Iterator[list[Found]]]
 
 
-def presidio(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
-    """Presidio with its default recognisers over spaCy's small English model, all of its pipeline running."""
+@cache
+def _presidio() -> Any:
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import NlpEngineProvider
 
@@ -25,10 +28,13 @@ def presidio(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
 
     models = [{"lang_code": "en", "model_name": SMALL}]
     engine = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models}).create_engine()
-    analyzer = AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
-    list(analyzer.analyze("warm", language="en"))
+    return AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
+
+
+def presidio(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
+    """Presidio with its default recognisers over spaCy's small English model, all of its pipeline running."""
     for text in texts:
-        hits = analyzer.analyze(text, language="en")
+        hits = _presidio().analyze(text, language=language)
         yield detect.without_overlaps([Found(hit.start, hit.end, hit.entity_type, hit.score) for hit in hits])
 
 
@@ -45,6 +51,14 @@ def evaluate(path: Path, system: str) -> dict[str, Any]:
     """All figures of one system on one file, over the languages that the system reads."""
     passages = [one for one in read(path) if system == "wellgate" or one.language == "en"]
     return measure(passages, SYSTEMS[system])
+
+
+def report(path: Path | None, systems: Sequence[str] | None, out: Path | None) -> str:
+    """The table of some systems on one file, written as JSON too where `out` is given."""
+    results = {system: evaluate(path or LOCKED, system) for system in systems or SYSTEMS}
+    if out:
+        write_text(out, json.dumps(results, indent=1) + "\n")
+    return table(results)
 
 
 def measure(passages: Sequence[Passage], system: System) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Hygiene(Filter):
         from data_prep.table import drop, with_column, with_texts
 
         actions = self.actions()
-        rows = table.select(["language", "turns", "findings", "dropped"]).to_pylist()
+        rows = table.select(["language", "pair", "turns", "findings", "dropped"]).to_pylist()
         reasons = [None if row["dropped"] else self._check(row, actions) for row in rows]
         table = with_texts(table, [[turn["content"] for turn in row["turns"]] for row in rows])
         return drop(with_column(table, "findings", [row["findings"] for row in rows]), self.use, reasons)
@@ -66,7 +66,7 @@ class Hygiene(Filter):
         language = str(row["language"]).partition("-")[0].lower()
         if language not in rule.languages(tuple(actions)):
             return "no rules in this language"
-        rules = [rule.compiled(name, language) for name in actions]
+        rules = rule.all_languages(tuple(actions))
         found: set[str] = set()
         rejecting: set[str] = set()
         user = ""
@@ -79,6 +79,8 @@ class Hygiene(Filter):
                 rejecting |= self._mend(turn, [hit for hit in hits if actions[hit.rule] == "fix"])
         row["findings"] += [f"{name}:{actions[name]}" for name in sorted(found)]
         rejecting |= {name for name in found if actions[name] == "reject"}
+        if row["pair"] and _equal(row["turns"]):
+            rejecting |= found
         return ", ".join(sorted(rejecting)) or None
 
     def _mend(self, turn: dict[str, str], hits: list[scan.Hit]) -> set[str]:
@@ -87,3 +89,9 @@ class Hygiene(Filter):
         turn["content"] = after
         too_little = len(after) < self.keep_at_least * len(before) or not any(map(str.isalnum, after))
         return {hit.rule for hit in hits} if hits and too_little else set()
+
+
+def _equal(turns: list[dict[str, str]]) -> bool:
+    """Whether the two replies of a pair say the same, which a fix may bring about."""
+    said = {turn["role"]: turn["content"].strip() for turn in turns}
+    return said["chosen"] == said["rejected"]

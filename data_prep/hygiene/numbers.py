@@ -15,7 +15,7 @@ SPOKEN = dict(zip("0123456789", "zero one two three four five six seven eight ni
 
 @cache
 def fragments() -> dict[str, str]:
-    """Fragments that a rule's patterns may name: `emergency_number`, `crisis_code` (short) and `crisis_number` (long)."""
+    """What a rule's patterns may name: `emergency_number`, `crisis_code` (short) and `crisis_number` (long)."""
     registry = load()
     places = registry.locales.values()
     emergency = {_digits(number) for place in places for number in place.emergency}

@@ -51,8 +51,9 @@ class Patterns(Frozen):
     """A rule's patterns in one language."""
 
     anchors: list[str] = []
-    """What makes the rule fast: the sentence of every match holds one of these. An anchor is a word in lower case, a digit,
-    or several that must all be there; `/` parts words of which one is enough: `my office/practice`. Empty: none needed."""
+    """What makes the rule fast: the sentence of every match holds one of these. An anchor is a word in lower case, a
+    digit, or several that must all be there; `/` parts words of which one is enough: `my office/practice`.
+    Empty: every sentence is searched."""
     find: Annotated[list[Pattern], Field(min_length=1)]
     unless: list[str] = []
     """Not when one of these stands in the same sentence."""
@@ -161,6 +162,12 @@ def languages(chosen: tuple[str, ...]) -> frozenset[str]:
 
 
 @cache
+def all_languages(chosen: tuple[str, ...]) -> tuple[Compiled, ...]:
+    """These rules in every language they have: people change language within a reply, whatever its record declares."""
+    return tuple(compiled(name, language) for name in chosen for language in load(name).patterns)
+
+
+@cache
 def compiled(name: str, language: str) -> Compiled:
     """The rule in one language, compiled once in a process."""
     return compile_rule(load(name), language)
@@ -187,5 +194,5 @@ def compile_rule(rule: Rule, language: str) -> Compiled:
 
 def _regex(pattern: str, words: Mapping[str, str]) -> re.Pattern[str]:
     while NAME.search(pattern):
-        pattern = NAME.sub(lambda name: f"(?:{words[name.group(1)]})", pattern)
+        pattern = NAME.sub(lambda name: f"(?:{words[name[1]]})", pattern)
     return re.compile(pattern, re.IGNORECASE)

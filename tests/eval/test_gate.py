@@ -350,6 +350,21 @@ def test_the_demo_size_clears_nothing(passed: Run, tmp_path: Path, capsys: pytes
     assert "the size `demo` asks too little to clear anything" in capsys.readouterr().err
 
 
+def test_data_that_may_not_be_released_from_stops_a_public_policy_and_no_other(
+    passed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = f"gate.policy={write_policy(tmp_path, public=True)}"
+    assert [passed("gate", policy), passed("verify", policy)] == [0, 0]
+    path = passed.stage("prepare") / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["counts"]["terms"]["blocks_release"] = ["talks: CC-BY-NC-4.0: non-commercial"]
+    path.write_text(json.dumps(manifest))
+    capsys.readouterr()
+    assert [passed("gate", policy), passed("export", policy)] == [0, 3]
+    assert "do not allow a release:\n  - talks: CC-BY-NC-4.0: non-commercial" in capsys.readouterr().err
+    assert not (passed.folder / "export").exists()
+
+
 def test_without_a_report_there_is_no_export(failed: Run, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(failed.stage("gate"))
     assert [failed("verify"), failed("export")] == [3, 3]
