@@ -178,7 +178,7 @@ def _add_leaks(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("a", help=words)
     sub.add_argument("b", nargs="?", help="looked for in A; where none is named, A's duplicates are listed")
     sub.add_argument("--columns", nargs="+", default=[], metavar="NAME", help="text columns; found where none is named")
-    sub.add_argument("--near", type=float, default=0.8, help="Jaccard similarity of word 3-grams; default 0.8")
+    sub.add_argument("--near", type=float, default=0.5, help="Jaccard similarity of word 3-grams; default 0.5")
     sub.add_argument("--out", type=Path, metavar="JSON", help="write everything here too")
 
 

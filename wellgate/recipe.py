@@ -69,7 +69,7 @@ class Prepare(Frozen):
     """More bad rows than this share stop the run."""
     withdrawn: str | None = None
     """A file of record ids and groups whose people took their consent back; see data_prep/withdrawal.py."""
-    near_duplicates: Annotated[Number, Field(gt=0, le=1)] | None = 0.8
+    near_duplicates: Annotated[Number, Field(gt=0, le=1)] | None = 0.5
     """Jaccard similarity of word 3-grams from which the later of two records is left out; null keeps them."""
     format: Literal["parquet", "jsonl"] = "parquet"
     """Both are readable by `datasets.load_dataset`."""

@@ -350,11 +350,10 @@ def test_the_demo_size_clears_nothing(passed: Run, tmp_path: Path, capsys: pytes
     assert "the size `demo` asks too little to clear anything" in capsys.readouterr().err
 
 
-def test_data_that_may_not_be_released_from_stops_a_public_policy_and_no_other(
+def test_data_that_may_not_be_released_from_stops_a_public_policy(
     passed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = f"gate.policy={write_policy(tmp_path, public=True)}"
-    assert [passed("gate", policy), passed("verify", policy)] == [0, 0]
     path = passed.stage("prepare") / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["counts"]["terms"]["blocks_release"] = ["talks: CC-BY-NC-4.0: non-commercial"]
