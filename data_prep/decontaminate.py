@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.dedup import Hashes, Places, hashed, ngrams
+from data_prep.ngrams import Hashes, Places, hashed, ngrams
 from data_prep.read import ID, Row, open_text, read_csv, read_jsonl, text_problem
 from wellgate.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Duplicates among records: exact up to case and white space, near by shared word 3-grams, close in meaning by vectors.
+"""Duplicates among records: exact up to case and white space, and near by shared word 3-grams.
 
 `sign` is a map over tables that any process may run; `duplicates` is one small reduce over the signatures. A signature
 is MinHash (Broder 1997, computed by `rensa`) over word 3-grams: 100 permutations, read as 20 bands of 5. Short chats in
@@ -8,25 +8,19 @@ Whatever shares a band is then compared in full.
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import chain, pairwise
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_prep.ngrams import FACTOR, Hashes, Places, hashed, ngrams, normalised
 from data_prep.table import texts
-from wellgate.errors import InputError
 
-Hashes = npt.NDArray[np.uint64]
-Places = npt.NDArray[np.int64]
 Sketch = npt.NDArray[np.uint16]
 Fetch = Callable[[Sequence[int]], list[str]]
 """The texts of records by their numbers: each record's turns, joined by line ends."""
@@ -44,19 +38,7 @@ SLACK = 0.15
 """Three standard errors of a similarity estimated from 100 permutations: further below, a full comparison is vain."""
 PAIRS = 8_192
 """Pairs whose texts are fetched at once."""
-KNOWN_WORDS = 1 << 20
 SIGNED = pa.schema([("exact", pa.binary(16)), ("minhash", pa.binary(2 * PERMUTATIONS)), ("live", pa.uint8())])
-
-UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-"""Scripts written without spaces (Thai, Lao, Burmese, Khmer, kana, Han): each character counts as a word."""
-WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
-INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff'\u02bc\u2018\u2019]")
-"""Characters that are dropped and part no words: soft hyphens, zero-width ones, and apostrophes (don't = dont)."""
-LOWERED = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
-FACTOR = np.uint64(0x9E37_79B9_7F4A_7C15)
-MIXER = np.uint64(0xD6E8_FEB8_6659_FD93)
 
 
 class Duplicate(NamedTuple):
@@ -67,61 +49,6 @@ class Duplicate(NamedTuple):
     kind: Literal["exact", "near", "semantic"]
     similarity: float
     """To the closest record of its cluster: Jaccard for near ones, cosine for those close in meaning."""
-
-
-def normalised(texts: Iterable[str]) -> str:
-    """What two texts share when they differ in case and white space only."""
-    return "\n".join(" ".join(text.casefold().split()) for text in texts)
-
-
-def words(text: str) -> list[bytes]:
-    """Lower-case words without punctuation; of a text without any word (emoji), what stands between white space."""
-    if text.isascii():
-        found = text.encode().translate(LOWERED, b"'").split()
-    else:
-        plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).casefold()
-        found = " ".join(WORD.findall(plain)).encode("utf-8", "surrogatepass").split()
-    return found or text.encode("utf-8", "surrogatepass").split()
-
-
-class _WordHashes(dict[bytes, int]):
-    """64-bit hash of each word, the same in every process. Forgets everything when it grows too large."""
-
-    def __missing__(self, word: bytes) -> int:
-        if len(self) >= KNOWN_WORDS:
-            self.clear()
-        self[word] = value = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
-        return value
-
-
-_WORD_HASHES = _WordHashes()
-
-
-def hashed(texts: Iterable[str], at_least: int = 0) -> tuple[Hashes, Places]:
-    """The words of all texts, one after another, as hashes; and where each text begins and the last one ends.
-
-    Texts with fewer words than `at_least` are filled up with empty ones.
-    """
-    found = [words(text) for text in texts]
-    if at_least:
-        found = [one if len(one) >= at_least else one + [b""] * (at_least - len(one)) for one in found]
-    starts = np.zeros(len(found) + 1, np.int64)
-    np.cumsum([len(one) for one in found], out=starts[1:])
-    flat = map(_WORD_HASHES.__getitem__, chain.from_iterable(found))
-    return np.fromiter(flat, np.uint64, starts[-1]), starts
-
-
-def ngrams(words: Hashes, starts: Places, n: int) -> tuple[Hashes, Places]:
-    """The n-grams within each text as hashes, and the place in `words` where each begins."""
-    last = max(0, words.size - n + 1)
-    value = np.full(last, n, np.uint64)
-    for step in range(n):
-        value = value * FACTOR + words[step : step + last]
-    value = (value ^ (value >> np.uint64(29))) * MIXER
-    value ^= value >> np.uint64(32)
-    text = np.repeat(np.arange(starts.size - 1), np.diff(starts))
-    inside = np.flatnonzero(text[:last] == text[words.size - last :])
-    return value[inside], inside
 
 
 def shingles(texts: Sequence[str]) -> tuple[Hashes, Places]:
@@ -314,67 +241,3 @@ def _overlap(one: Hashes, other: Hashes) -> float:
     both = np.sort(np.concatenate((one, other)))
     shared = np.count_nonzero(both[1:] == both[:-1])
     return float(shared / (both.size - shared))
-
-
-def same_meaning(texts: Sequence[str], model: str, least: float = 0.9) -> dict[int, Duplicate]:
-    """Records that mean what an earlier one means, by position, for a person to look at: vectors also confuse.
-
-    `model` is a folder or Hub id of a static model (model2vec) or of a small encoder (BERT, MiniLM), whose word vectors
-    are averaged. `least` is a cosine. Duplicates of duplicates are not joined. All texts and vectors are in memory.
-
-    Raises:
-        InputError: there is no such model.
-    """
-    from semhash import SemHash
-
-    if not texts:
-        return {}
-    records = [{"row": str(row), "text": text} for row, text in enumerate(texts)]
-    found = SemHash.from_records(records, columns=["text"], model=_encoder(model)).self_deduplicate(least)
-    return {
-        int(one.record["row"]): Duplicate(int(one.duplicate_of["row"]), "semantic", round(float(one.score), 4))
-        for one in found.filtered
-    }
-
-
-def _encoder(model: str) -> Any:
-    """Whatever encodes texts as vectors, with `encode(texts)`."""
-    from huggingface_hub import hf_hub_download
-    from model2vec import StaticModel
-
-    try:
-        config = Path(model) / "config.json"
-        config = config if config.exists() else Path(hf_hub_download(model, "config.json"))
-        static = json.loads(config.read_text(encoding="utf-8")).get("model_type", "model2vec") == "model2vec"
-        return StaticModel.from_pretrained(model) if static else _Averaged(model)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{model}: no vector model ({type(error).__name__}); name a folder or a Hub id of a model2vec or BERT model"
-        ) from None
-
-
-class _Averaged:
-    """A transformer whose token vectors are averaged, as sentence-transformers' MiniLM models are used."""
-
-    def __init__(self, model: str) -> None:
-        from transformers import AutoModel, AutoTokenizer
-
-        self.tokenizer = AutoTokenizer.from_pretrained(model)
-        self.model = AutoModel.from_pretrained(model, dtype="float32").eval()
-
-    def encode(self, inputs: Sequence[str], **_: Any) -> npt.NDArray[np.float32]:
-        """One vector a text, of its first 256 tokens; 64 texts at a time, of like length."""
-        order = sorted(range(len(inputs)), key=lambda row: len(inputs[row]))
-        vectors = [self._batch([inputs[row] for row in order[at : at + 64]]) for at in range(0, len(order), 64)]
-        sorted_back: npt.NDArray[np.float32] = np.concatenate(vectors)[np.argsort(order)]
-        return sorted_back
-
-    def _batch(self, texts: list[str]) -> npt.NDArray[np.float32]:
-        import torch
-
-        tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
-        with torch.inference_mode():
-            states = self.model(**tokens).last_hidden_state
-        seen = tokens["attention_mask"].unsqueeze(-1)
-        mean: npt.NDArray[np.float32] = ((states * seen).sum(1) / seen.sum(1).clamp(min=1)).numpy()
-        return mean

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from data_prep.decontaminate import Index, Line, lines, said, split_name
-from data_prep.dedup import BANDS, NEAR, SLACK, Places, band_keys, estimate, jaccard, minhashes, words
+from data_prep.dedup import BANDS, NEAR, SLACK, band_keys, estimate, jaccard, minhashes
+from data_prep.ngrams import Places, words
 from wellgate.errors import InputError
 
 KINDS = ("exact", "normalised", "near", "contained")

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 
 from data_prep import table
 from data_prep.datasheet import datasheet
-from data_prep.dedup import normalised
 from data_prep.deidentify.score import recall
 from data_prep.ingest import Ingested
 from data_prep.ledger import Writer
 from data_prep.licences import SourceTerms, blocks_training, strictest
+from data_prep.ngrams import normalised
 from data_prep.provenance import header, kept_or_dropped, never_read
 from data_prep.split import is_held_out, stratified
 from wellgate.errors import InputError

@@ -66,7 +66,19 @@ def duplicates(section: Prepare, found: Ingested, work: Path) -> Marks:
     marks: Marks = defaultdict(dict)
     for row, one in dedup.duplicates(signed, _Texts(found.shards), section.near_duplicates).items():
         marks[row // ROWS][row % ROWS] = f"dedup: {one.kind} duplicate of {ids[one.kept]}"
+    if section.same_meaning:
+        _mark_same_meaning(section.same_meaning, found, marks, ids)
     return marks
+
+
+def _mark_same_meaning(model: str, found: Ingested, marks: Marks, ids: _Ids) -> None:
+    """Among what is left. All texts are in memory here."""
+    from data_prep.meaning import same_meaning
+
+    sizes = [pq.read_metadata(shard).num_rows for shard in found.shards]
+    rows = [shard * ROWS + row for shard, size in enumerate(sizes) for row in range(size) if row not in marks[shard]]
+    for place, one in same_meaning(_Texts(found.shards)(rows), model).items():
+        marks[rows[place] // ROWS][rows[place] % ROWS] = f"dedup: semantic duplicate of {ids[rows[one.kept]]}"
 
 
 class _Texts:

@@ -167,9 +167,13 @@ def _add_recipe(sub: argparse.ArgumentParser, metavar: str, words: str) -> None:
 
 
 def _add_deid_eval(sub: argparse.ArgumentParser) -> None:
-    words = "wellgate .jsonl, TAB .json, i2b2 .xml or a folder of them; the shipped locked benchmark where none is named"
+    words = (
+        "wellgate .jsonl, TAB .json, i2b2 .xml or a folder of them; the shipped locked benchmark where none is named"
+    )
     sub.add_argument("file", type=Path, nargs="?", help=words)
-    sub.add_argument("--system", action="append", choices=["wellgate", "presidio"], help="may be repeated; default both")
+    sub.add_argument(
+        "--system", action="append", choices=["wellgate", "presidio"], help="may be repeated; default both"
+    )
     sub.add_argument("--out", type=Path, metavar="JSON", help="write all figures here too")
 
 

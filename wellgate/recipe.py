@@ -71,6 +71,8 @@ class Prepare(Frozen):
     """A file of record ids and groups whose people took their consent back; see data_prep/withdrawal.py."""
     near_duplicates: Annotated[Number, Field(gt=0, le=1)] | None = 0.5
     """Jaccard similarity of word 3-grams from which the later of two records is left out; null keeps them."""
+    same_meaning: str | None = None
+    """Folder or Hub id of a small vector model (model2vec, MiniLM): the later of two records that mean the same is left out."""
     format: Literal["parquet", "jsonl"] = "parquet"
     """Both are readable by `datasets.load_dataset`."""
     engine: Literal["local", "ray"] = "local"

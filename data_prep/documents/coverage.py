@@ -168,7 +168,7 @@ def _quantiles(lengths: Counter[int], wanted: dict[str, float]) -> Iterator[tupl
 
 
 def _histogram(lengths: Counter[int], bins: tuple[int, ...]) -> dict[str, int]:
-    found = {label: 0 for label in labels(bins)}
+    found = dict.fromkeys(labels(bins), 0)
     for length, many in lengths.items():
         found[labels(bins)[max(0, sum(length >= low for low in bins) - 1)]] += many
     return found

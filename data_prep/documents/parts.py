@@ -38,7 +38,9 @@ def batches(path: Path, part: str, columns: Sequence[str] | None = None) -> Iter
     try:
         yield from (_parquet if path.suffix == ".parquet" else _jsonl)(path, schema, names)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not a readable part ({type(error).__name__}); run `wellgate prepare` again") from None
+        raise InputError(
+            f"{path}: not a readable part ({type(error).__name__}); run `wellgate prepare` again"
+        ) from None
 
 
 def _parquet(path: Path, schema: pa.Schema, names: list[str]) -> Iterator[pa.Table]:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import dedup
+from data_prep import dedup, meaning, ngrams
 from data_prep.dedup import Duplicate
 from data_prep.table import SCHEMA
 from wellgate.errors import InputError
@@ -133,7 +133,7 @@ def test_texts_of_hardly_a_word(text: str) -> None:
     ],
 )
 def test_words_see_through_typography(one: str, other: str) -> None:
-    assert dedup.words(one) == dedup.words(other)
+    assert ngrams.words(one) == ngrams.words(other)
 
 
 def test_scripts_without_spaces_have_a_word_a_character() -> None:
@@ -141,7 +141,7 @@ def test_scripts_without_spaces_have_a_word_a_character() -> None:
     assert found(
         [[one], [one.replace("白天", "晚上")], ["今天天气很好,我们一起去公园散步吧,顺便买点水果。"]], 0.5
     ).keys() == {1}
-    assert dedup.words("abc我最def") == [word.encode() for word in ("abc", "我", "最", "def")]
+    assert ngrams.words("abc我最def") == [word.encode() for word in ("abc", "我", "最", "def")]
 
 
 def test_signatures_are_the_same_in_another_process_and_in_any_shards() -> None:
@@ -213,15 +213,15 @@ def vectors(tmp_path: Path) -> Path:
 
 def test_the_same_meaning_in_other_words(vectors: Path) -> None:
     texts = ["i am tired", "my dog sings", "i am weary", "my cat runs", "i am tired"]
-    gone = dedup.same_meaning(texts, str(vectors), 0.7)
+    gone = meaning.same_meaning(texts, str(vectors), 0.7)
     assert {row: (one.kept, one.kind) for row, one in gone.items()} == {2: (0, "semantic"), 4: (0, "semantic")}
     assert gone[2].similarity < gone[4].similarity == 1.0
-    assert dedup.same_meaning([], str(vectors)) == {}
+    assert meaning.same_meaning([], str(vectors)) == {}
 
 
 def test_vectors_of_an_encoder_are_averaged_without_padding(tiny_base: Path) -> None:
     texts = ["the rain and the garden", "the bus", "the rain and the garden "]
-    gone = dedup.same_meaning(texts, str(tiny_base), 0.999)
+    gone = meaning.same_meaning(texts, str(tiny_base), 0.999)
     assert gone.keys() <= {2}
     long, short = dedup._Averaged(str(tiny_base)).encode(texts[:2])
     assert dedup._Averaged(str(tiny_base)).encode([texts[1]])[0] == pytest.approx(short, abs=1e-5)
@@ -230,4 +230,4 @@ def test_vectors_of_an_encoder_are_averaged_without_padding(tiny_base: Path) -> 
 
 def test_a_missing_vector_model_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no vector model"):
-        dedup.same_meaning(["a"], str(tmp_path / "none"))
+        meaning.same_meaning(["a"], str(tmp_path / "none"))

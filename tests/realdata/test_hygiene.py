@@ -21,7 +21,7 @@ BOTH_WAYS = 0.3
 PUBLISHED = {
     "contact_solicitation": 54,
     "crisis_number": 24,
-    "licence_claim": 37,
+    "licence_claim": 39,
     "stigma_terms": 27,
     "therapy_claim": 81,
 }
