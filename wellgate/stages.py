@@ -44,7 +44,7 @@ def prepare_stage(recipe: Recipe) -> Stage:
         inputs[f"plugin/{plugin.use}"] = sha256_file(plugin.file())
     packages = tuple(package for step in recipe.prepare.filters for package in step.packages)
     inputs |= {f"package/{name}": version for name, version in versions(packages).items()}
-    code = code_digest("data_prep", "wellgate/records.py", "wellgate/plugins.py")
+    code = code_digest("data_prep", "wellgate/records.py", "wellgate/plugins.py", "wellgate/registry.py")
     config = recipe.prepare.model_dump(mode="json", exclude={"engine", "processes"})
     return Stage("prepare", root(recipe), config, inputs, code)
 

@@ -56,6 +56,7 @@ ANY = {
         r"\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b",
         r"\b[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?\d[A-Z]\d\b",
         r"\b\d{5}-\d{4}\b",
+        r"(?m)^[>\s]*(?:[A-Z]{2}[ \t]+)?\K\d{5}[ \t]*$",
         r"(?i)\b(?:st|street|ave|avenue|blvd|rd|road|ct|court|ln|lane|dr|drive|way|apt\.?\s*\w+|unit\s*\w+|#\s*\w+),\s*\K\d{5}\b",
         r"\b(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])\.?,?\s+\K\d{5}\b",
         r"(?i)\b(?:zip|zip\s?code|post\s?code|postal(?:\s+code)?|c\.?\s?p\.?|c[óo]digo postal|eircode|pin\s?code)\s*(?:is|es|was|:|#)?\s*\K[A-Z0-9]{2,4}\s?[A-Z0-9]{2,4}\b",
@@ -98,6 +99,7 @@ ENGLISH = {
     "ADDRESS": [
         rf"\b\d{{1,5}}(?:/\d+)?[a-zA-Z]?[ \t]+(?:{WORD}[ \t]+){{1,4}}(?i:{_STREET})\b\.?{_FLAT}",
         rf"(?i)\b\d{{1,5}}(?:/\d+)?[a-z]?[ \t]+(?!minutes?\b|hours?\b|days?\b|times?\b|years?\b|weeks?\b|months?\b|mg\b)(?:[a-z'’]+[ \t]+){{1,3}}(?:{_STREET_LOW})\b{_FLAT}",
+        r"(?i)\b(?:apt|apartment|flat|suite)\.?\s*#?\d+[a-z]?\b",
         r"(?i)\bblk\.?\s*\d+\w?\s+[^.,\n]{3,40}?(?:#\d+-\d+|\d+\b)(?:\s*#\d+-\d+)?",
         rf"\b(?i:flat|apt|apartment|unit)\s+\w+,\s+\d{{1,5}}\s+(?:{WORD}\s+){{1,4}}{WORD}",
         r"(?i)\bP\.?\s?O\.?\s+box\s+\d+\b(?:,\s+(?-i:[A-Z][\w'’]+(?:\s+[A-Z][\w'’]+)*))?",

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,5 +178,5 @@ def _histogram(lengths: Counter[int], bins: tuple[int, ...]) -> dict[str, int]:
 @cache
 def labels(bins: tuple[int, ...]) -> tuple[str, ...]:
     """`0-24`, `25-49`, ..., `1600+`; a bin of one number is that number."""
-    inner = (str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in zip(bins, bins[1:], strict=False))
+    inner = (str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(bins))
     return (*inner, f"{bins[-1]}+")

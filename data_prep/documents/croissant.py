@@ -45,7 +45,7 @@ def croissant(folder: Path, section: Prepare, counts: Mapping[str, Any], key: st
         record_sets=[_records(mlc, part, path_of(folder, part, section.format).name) for part in parts],
         **responsible(section, counts),
     )
-    return json.dumps(metadata.to_json(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps(metadata.to_json(), indent=1, ensure_ascii=False) + "\n"
 
 
 def licence_url(licence: str) -> str:
@@ -98,10 +98,9 @@ def responsible(section: Prepare, counts: Mapping[str, Any]) -> dict[str, Any]:
         "data_collection_missing_data": sections.left_out(counts),
         "data_preprocessing_protocol": sections.steps(section, counts),
         "data_annotation_protocol": ["Tags are as the sources declare them. Preparation guesses none from the text."],
-        "machine_annotation_tools": ["none: labels come from the sources"],
         "personal_sensitive_information": sections.personal(section, counts),
         "data_biases": sections.biases(counts),
-        "data_limitations": sections.limits(section, counts),
+        "data_limitations": [*sections.limits(section, counts), *sections.blocked(counts)],
         "data_use_cases": sections.uses(counts),
         "data_social_impact": sections.IMPACT,
         "data_release_maintenance_plan": sections.MAINTENANCE,

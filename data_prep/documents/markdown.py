@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST = 40
 """Rows of a table of counts. What is rarer is summed up in one more row."""
-MARKUP = re.compile(r"([\\`*_\[\]|])")
+MARKUP = re.compile(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))")
 
 
 def printable(text: str) -> str:
@@ -45,7 +45,7 @@ def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Cells are Markdown already."""
     body = [f"| {' | '.join(row)} |" for row in rows]
-    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *body] if body else ["Nothing."]
+    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *body] if body else ["None."]
 
 
 def counted(name: str, counts: Mapping[str, int]) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from wellgate.errors import InputError
-from wellgate.records import Conversation, Preference, arrow_schema
+from wellgate.records import Conversation, Frozen, Preference, arrow_schema
 
-PARTS = {
+PARTS: dict[str, type[Frozen]] = {
     "train": Conversation,
     "held_out": Conversation,
     "preferences": Preference,

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationError
 
 from data_prep.hygiene.numbers import fragments
+from wellgate.errors import InputError
 from wellgate.records import Frozen
 
 FOLDER = Path(__file__).with_name("rules")
@@ -47,6 +48,14 @@ class Example(Frozen):
     """What the rule's fix makes of the text."""
 
 
+def _one_key(key: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+
+
+Finds = Annotated[Pattern, _one_key("find")]
+Line = Annotated[Example, _one_key("text")]
+
+
 class Patterns(Frozen):
     """A rule's patterns in one language."""
 
@@ -54,7 +63,7 @@ class Patterns(Frozen):
     """What makes the rule fast: the sentence of every match holds one of these. An anchor is a word in lower case, a
     digit, or several that must all be there; `/` parts words of which one is enough: `my office/practice`.
     Empty: every sentence is searched."""
-    find: Annotated[list[Pattern], Field(min_length=1)]
+    find: Annotated[list[Finds], Field(min_length=1)]
     unless: list[str] = []
     """Not when one of these stands in the same sentence."""
 
@@ -69,7 +78,7 @@ class Rule(Frozen):
     action: Action
     """What happens unless the recipe says otherwise."""
     fix: str | None = None
-    """`sentence` removes the sentence. With patterns that have fixes of their own it may be left out."""
+    """What is written in a match's place; `sentence` removes its sentence. A pattern's own fix comes first."""
     quoted: bool = False
     """Whether quoted words count too."""
     asked: bool = False
@@ -77,8 +86,8 @@ class Rule(Frozen):
     words: dict[str, str] = {}
     patterns: dict[str, Patterns]
     """By language (ISO 639)."""
-    positives: dict[str, list[Example]]
-    near_misses: dict[str, list[Example]]
+    positives: dict[str, list[Line]]
+    near_misses: dict[str, list[Line]]
 
     @property
     def fixable(self) -> bool:
@@ -135,14 +144,20 @@ def load(name: str) -> Rule:
 
 
 def read(path: Path) -> Rule:
-    """A rule's file, in which strings may stand for patterns and examples."""
-    raw = _yaml(path)
-    for patterns in raw["patterns"].values():
-        patterns["find"] = [{"find": one} if isinstance(one, str) else one for one in patterns["find"]]
-    for table in ("positives", "near_misses"):
-        for language, some in raw[table].items():
-            raw[table][language] = [{"text": one} if isinstance(one, str) else one for one in some]
-    return Rule.model_validate(raw)
+    """A rule's file.
+
+    Raises:
+        InputError: it is no rule.
+    """
+    try:
+        return Rule.model_validate(_yaml(path))
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise InputError(f"{path.name}:{line}: not YAML; quote the patterns") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(f"{path.name}: {place}: {first['msg']}; human_claim.yaml shows every key") from None
 
 
 @cache
@@ -157,8 +172,8 @@ def _yaml(path: Path) -> Any:
 
 @cache
 def languages(chosen: tuple[str, ...]) -> frozenset[str]:
-    """Languages in which every one of these rules has patterns."""
-    return frozenset.intersection(*(frozenset(load(name).patterns) for name in chosen))
+    """Languages in which any of these rules has patterns."""
+    return frozenset().union(*(load(name).patterns for name in chosen))
 
 
 @cache
@@ -177,22 +192,27 @@ def compile_rule(rule: Rule, language: str) -> Compiled:
     """Fill in the fragments and compile."""
     patterns = rule.patterns[language]
     words = {**fragments(), **_yaml_words().get(language, {}), **rule.words}
+
+    def regex(pattern: str | None) -> re.Pattern[str] | None:
+        return _regex(pattern, words, rule.name) if pattern else None
+
     searches = tuple(
-        Search(
-            _regex(one.find, words),
-            _regex(one.unless, words) if one.unless else None,
-            SENTENCE if one.fix is None else one.fix,
-        )
+        Search(_regex(one.find, words, rule.name), regex(one.unless), one.fix or rule.fix or SENTENCE)
         for one in patterns.find
     )
-    unless = _regex("|".join(f"(?:{one})" for one in patterns.unless), words) if patterns.unless else None
+    unless = regex("|".join(f"(?:{one})" for one in patterns.unless))
     parts = [tuple(frozenset(part.split("/")) for part in anchor.split()) for anchor in patterns.anchors]
     single = frozenset().union(*(phrase[0] for phrase in parts if len(phrase) == 1))
     phrases = tuple(phrase for phrase in parts if len(phrase) > 1)
     return Compiled(rule.name, single, phrases, rule.quoted, rule.asked, unless, searches)
 
 
-def _regex(pattern: str, words: Mapping[str, str]) -> re.Pattern[str]:
-    while NAME.search(pattern):
-        pattern = NAME.sub(lambda name: f"(?:{words[name[1]]})", pattern)
-    return re.compile(pattern, re.IGNORECASE)
+def _regex(pattern: str, words: Mapping[str, str], name: str) -> re.Pattern[str]:
+    try:
+        while NAME.search(pattern):
+            pattern = NAME.sub(lambda found: f"(?:{words[found[1]]})", pattern)
+        return re.compile(pattern, re.IGNORECASE)
+    except KeyError as error:
+        raise InputError(f"{name}.yaml: no fragment {error}; add it to the rule's `words` or to words.yaml") from None
+    except (re.error, RecursionError) as error:
+        raise InputError(f"{name}.yaml: a pattern is no regular expression ({error})") from None

@@ -223,8 +223,8 @@ def test_vectors_of_an_encoder_are_averaged_without_padding(tiny_base: Path) -> 
     texts = ["the rain and the garden", "the bus", "the rain and the garden "]
     gone = meaning.same_meaning(texts, str(tiny_base), 0.999)
     assert gone.keys() <= {2}
-    long, short = dedup._Averaged(str(tiny_base)).encode(texts[:2])
-    assert dedup._Averaged(str(tiny_base)).encode([texts[1]])[0] == pytest.approx(short, abs=1e-5)
+    long, short = meaning.Averaged(str(tiny_base)).encode(texts[:2])
+    assert meaning.Averaged(str(tiny_base)).encode([texts[1]])[0] == pytest.approx(short, abs=1e-5)
     assert long != pytest.approx(short, abs=1e-3)
 
 

@@ -70,7 +70,7 @@ def test_a_rules_tables_are_long_and_hold_the_hard_forms(name: str) -> None:
     assert rule.name == name
     assert rule.why
     assert rule.sources
-    assert set(rule.positives) == set(rule.near_misses) == set(rule.patterns)
+    assert set(rule.positives) == set(rule.near_misses) == set(rule.patterns) >= {"en", "es"}
     assert len(rule.positives["en"]) >= 12
     assert len(rule.near_misses["en"]) >= 12
     for form in (QUOTES, ASKS, DENIES):
@@ -118,6 +118,29 @@ def test_a_new_rule_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     finally:
         monkeypatch.undo()
         clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("patterns: [\n", "bad.yaml:2: not YAML"),
+        ("name: bad\nwhy: x\naction: drop\n", "bad.yaml: action: Input should be 'fix', 'reject' or 'warn'"),
+        ("name: bad\nwhi: x\n", "human_claim.yaml shows every key"),
+    ],
+)
+def test_a_file_that_is_no_rule_is_an_input_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(message)):
+        hygiene_rule.read(tmp_path / "bad.yaml")
+
+
+@pytest.mark.parametrize(
+    ("find", "message"), [("{nowhere} x", "no fragment 'nowhere'"), ("(x", "no regular expression")]
+)
+def test_a_pattern_that_cannot_be_compiled_is_an_input_error(find: str, message: str) -> None:
+    whole = hygiene_rule.load("human_claim").model_dump() | {"patterns": {"en": {"find": [find]}}}
+    with pytest.raises(InputError, match=f"human_claim.yaml: .*{message}"):
+        hygiene_rule.compile_rule(Rule.model_validate(whole), "en")
 
 
 def clear() -> None:
