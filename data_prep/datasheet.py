@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from data_prep.documents import sections
+from data_prep import preferences
+from data_prep.documents import privacy, sections
 from data_prep.documents.markdown import bullets, counted, number, plain
 from wellgate.recipe import Prepare
 
@@ -22,9 +23,10 @@ def datasheet(section: Prepare, counts: dict[str, Any]) -> str:
         "Licence and consent": sections.terms(counts),
         "What was left out": [sections.left_out(counts), "", *counted("reason", counts["rejected"])],
         "Duplicates and evaluation items": sections.duplicates(counts),
-        "De-identification": sections.deidentification(section, counts),
-        "Who could be recognised": sections.risk(counts),
+        "De-identification": privacy.deidentification(section, counts),
+        "Who could be recognised": privacy.risk(counts),
         "What assistants said": sections.hygiene(section, counts),
+        "Preferences": preferences.markdown(counts["preference_balance"]),
         "Split": [sections.split(section)],
         "Uses and limits": [*bullets(sections.limits(section, counts)), "", sections.IMPACT],
         "Distribution": [sections.publish()],

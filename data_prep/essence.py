@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep.documents import sections
+from data_prep.documents import privacy, sections
 from data_prep.documents.markdown import number, ordered, printable, share
 from data_prep.documents.parts import PARTS, batches, path_of
 from wellgate.errors import InputError
@@ -74,7 +74,7 @@ def _standing(counts: Mapping[str, Any]) -> str:
     residual = counts.get("residual_leaks") or {"measured": False, "reason": "no estimate was made"}
     if not residual["measured"]:
         return f"personal data not measured: {residual['reason']}"
-    return f"{sections.interval(residual['per_1000'])} pieces of personal data expected per 1,000 records"
+    return f"{privacy.interval(residual['per_1000'])} pieces of personal data expected per 1,000 records"
 
 
 def _recognisable(found: Mapping[str, Any]) -> str:

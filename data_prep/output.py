@@ -13,8 +13,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep import table
-from data_prep.datasheet import datasheet
+from data_prep import documents, preferences, table
 from data_prep.deidentify.score import recall
 from data_prep.ingest import Ingested
 from data_prep.ledger import Writer
@@ -48,11 +47,14 @@ class Split:
         rows = ((row["group"], row["tags"]) for one in kept for row in one.to_pylist())
         return stratified(rows, prefix, self.section.held_out, self.section.seed)
 
-    def part(self, record: Record) -> str:
+    def held_out(self, group: str) -> bool:
+        """Whether training never sees this group."""
         if self.chosen is None:
-            held_out = is_held_out(record.group, self.section.held_out, self.section.seed)
-        else:
-            held_out = record.group in self.chosen
+            return is_held_out(group, self.section.held_out, self.section.seed)
+        return group in self.chosen
+
+    def part(self, record: Record) -> str:
+        held_out = self.held_out(record.group)
         if isinstance(record, Preference):
             return "preferences_held_out" if held_out else "preferences"
         return "held_out" if held_out else "train"
@@ -111,6 +113,7 @@ class Tally:
     tags: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
+    balance: preferences.Balance = field(default_factory=preferences.Balance)
     terms: set[SourceTerms] = field(default_factory=set)
     groups: set[int] = field(default_factory=set)
     prompts: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in PARTS})
@@ -119,7 +122,9 @@ class Tally:
         self.parts[name] += 1
         for key, counter in self.fields.items():
             counter[getattr(record, key)] += 1
-        self.tags.update(tag for tag in record.tags if not tag.startswith("upvotes:"))
+        self.tags.update(tag for tag in record.tags if not tag.startswith(preferences.NOT_A_KIND))
+        if isinstance(record, Preference):
+            self.balance.add(record)
         self.terms.add(SourceTerms(record.source, record.licence, record.consent))
         self.groups.add(hash(record.group))
         turns = record.messages if isinstance(record, Conversation) else record.prompt
@@ -137,6 +142,10 @@ def write(
     """Split, write every file, and sign with the manifest."""
     tally = Tally()
     split = Split(section, shards)
+    columns = list(preferences.COLUMNS)
+    leaks = preferences.leaking(
+        lambda: (pq.read_table(shard, columns=columns) for shard in found.shards), split.held_out
+    )
     gold = [span for source in section.sources for span in source.gold_spans()]
     replaced: list[Span] = []
     with (
@@ -150,12 +159,12 @@ def write(
             rejected.write(row.model_dump_json() + "\n")
             ledger.add(never_read(row))
         for shard in shards:
-            rows = pq.read_table(shard)
+            rows = preferences.leave_out(pq.read_table(shard), leaks)
             _write_shard(rows, split, parts, tally)
             rejected.writelines(row.model_dump_json() + "\n" for row in _rejected(rows, tally))
             ledger.add_all(kept_or_dropped(rows, section))
             some = table.spans_of(rows)
-            tally.replaced.update(span.type for span in some)
+            tally.replaced.update(span.type for span in table.spans_of(table.kept(rows)))
             tally.findings.update(name for names in rows["findings"].to_pylist() for name in names)
             spans.writelines(span.model_dump_json() + "\n" for span in some)
             replaced += some if gold else []
@@ -164,9 +173,10 @@ def write(
     counts = counted(found, tally) | {"risk": recognisable.counts}
     counts["ledger"] = {"entries": ledger.head.entries, "hash": ledger.head.hash}
     counts["deidentification_recall"] = recall(gold, replaced).as_counts() if gold and section.filters else None
-    write_text(stage.folder / "DATASHEET.md", datasheet(section, counts))
+    counts["residual_leaks"] = documents.residual_leaks(counts, documents.measured())
     names = [path.name for path in parts.paths.values()]
-    names += ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl", "DATASHEET.md"]
+    names += ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl"]
+    names += documents.write(stage.folder, section, counts, stage.key)
     manifest = stage.complete(names, counts)
     sizes = ", ".join(f"{tally.parts[name]} {name.replace('_', ' ')}" for name in PARTS)
     print(f"prepare: {sizes}; {tally.rejected.total()} rows left out; {manifest.seconds:.0f} s ({stage.folder})")
@@ -225,4 +235,5 @@ def counted(found: Ingested, tally: Tally) -> dict[str, Any]:
         "tags": dict(tally.tags),
         "personal_data_replaced": dict(tally.replaced),
         "findings": dict(tally.findings),
+        "preference_balance": tally.balance.as_counts(),
     }

@@ -28,8 +28,8 @@ COLUMNS = ("id", "group", "pair", "turns")
 """What `leaking` reads of a table."""
 LONG_TURN = 8
 """Words. Shorter turns ("thank you") are everybody's: alone they tell nothing."""
-HELD_OUT_PROMPT = "a turn of the prompt stands in held-out data"
-HELD_OUT_REPLY = "the chosen or rejected reply stands in held-out data"
+HELD_OUT_PROMPT = "its prompt stands in held-out data"
+HELD_OUT_REPLY = "its chosen or rejected reply stands in held-out data"
 REPEATED = "the same prompt and replies stand in an earlier pair"
 CONTRADICTED = "an earlier pair has the same prompt and replies the other way round"
 

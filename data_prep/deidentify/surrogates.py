@@ -59,7 +59,7 @@ class Surrogates:
         self.conversation = conversation
         self.secret = secret.encode()
         self.year = year
-        self.that_day, self.aged = WORDS[language]
+        self.that_day, self.aged = WORDS.get(language, WORDS["en"])
         self.given: dict[str, str] = {}
 
     def surrogate(self, kind: str, surface: str) -> str:

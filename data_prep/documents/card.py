@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from data_prep.documents import sections
+from data_prep.documents import privacy, sections
 from data_prep.documents.coverage import basis
 from data_prep.documents.markdown import bullets, plain
 from wellgate.recipe import Prepare
@@ -76,7 +76,7 @@ def tags(section: Prepare, counts: Mapping[str, Any]) -> list[str]:
         "conversational",
         "wellgate",
         *(["preference", "dpo"] if counts["preferences"] else []),
-        *(["de-identified"] if sections.deidentified(section, counts) else []),
+        *(["de-identified"] if privacy.deidentified(section, counts) else []),
         *(["synthetic"] if kinds == {"synthetic"} else []),
     ]
 
@@ -101,8 +101,8 @@ def _body(section: Prepare, counts: Mapping[str, Any], key: str) -> list[str]:
         "Sources": bullets(plain(source) for source in sections.sources(section)),
         "Parts": sections.composition(counts),
         "Licence and consent": sections.terms(counts),
-        "De-identification": sections.deidentification(section, counts),
-        "Who could be recognised": sections.risk(counts),
+        "De-identification": privacy.deidentification(section, counts),
+        "Who could be recognised": privacy.risk(counts),
         "What assistants said": sections.hygiene(section, counts),
         "Duplicates and evaluation items": [sections.left_out(counts), "", *sections.duplicates(counts)],
         "Coverage": ["![Coverage](coverage.svg)", "", *sections.coverage(counts)],

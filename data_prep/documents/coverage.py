@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def basis(consent: str) -> str:
     return consent.split("(")[0].split(",")[0].strip().lower()
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def place(tag: str) -> tuple[str, str] | None:
     """Dimension and value of a tag; None where it is not counted."""
     prefix, colon, value = tag.partition(":")

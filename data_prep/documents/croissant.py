@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_prep.documents import sections
+from data_prep.documents import privacy, sections
 from data_prep.documents.parts import PARTS, path_of
 from wellgate.files import sha256_file
 from wellgate.recipe import Prepare
@@ -98,7 +98,7 @@ def responsible(section: Prepare, counts: Mapping[str, Any]) -> dict[str, Any]:
         "data_collection_missing_data": sections.left_out(counts),
         "data_preprocessing_protocol": sections.steps(section, counts),
         "data_annotation_protocol": ["Tags are as the sources declare them. Preparation guesses none from the text."],
-        "personal_sensitive_information": sections.personal(section, counts),
+        "personal_sensitive_information": privacy.personal(section, counts),
         "data_biases": sections.biases(counts),
         "data_limitations": [*sections.limits(section, counts), *sections.blocked(counts)],
         "data_use_cases": sections.uses(counts),

@@ -13,7 +13,8 @@ from data_prep.documents.markdown import ordered, printable
 TOPICS = ("topic", "theme", "condition", "problem", "emotion")
 KINDS = {"conversations": ("train", "held_out"), "pairs": ("preferences", "preferences_held_out")}
 COLOURS = {"conversations": "#2f6f8f", "pairs": "#d99a4e"}
-BARS = 12
+BARS, FEWEST = 12, 6
+"""Values that a panel shows, and for how many it leaves room."""
 LABEL = 28
 """Characters of a label that are shown."""
 STYLE = {
@@ -93,7 +94,7 @@ def _draw(axes: Any, title: str, bars: Bars) -> None:
         left = [before + width for before, width in zip(left, widths, strict=True)]
     for label in axes.set_yticks(range(len(bars)), [_short(value) for value, _ in bars]):
         label.label1.set_parse_math(False)  # a tag may hold a dollar sign
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(bars), FEWEST) - 0.5, -0.5)
 
 
 def _short(value: str) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from data_prep.deidentify import detect
+from data_prep.deidentify.benchmark import RESULTS
+from data_prep.deidentify.hub import Hub
 from data_prep.deidentify.surrogates import Surrogates
 from wellgate.plugins import Filter
 
@@ -22,11 +25,14 @@ if TYPE_CHECKING:
 
 class Deidentify(Filter):
     packages: ClassVar[tuple[str, ...]] = detect.PACKAGES
+
     render: Literal["surrogates", "tags"] = "surrogates"
     """Invented values, or `[NAME_1]`."""
     secret_from: str | None = None
     """Environment variable that holds the key of the surrogates. Without one the key is public: nothing can be computed
     back from a surrogate, but who guesses an original can test the guess."""
+    hub: Hub | None = None
+    """A larger name finder beside the built-in ones."""
     year: Annotated[int, Field(ge=1900, le=2999)] = 2026
     """When the data set is made: a year that tells an age above 89 is taken out."""
 
@@ -38,22 +44,27 @@ class Deidentify(Filter):
             )
         return self
 
+    def files(self) -> dict[str, Path]:
+        """The measured quality: what the data's documents say of what may be left."""
+        return {RESULTS.name: RESULTS} if RESULTS.exists() else {}
+
     def apply(self, table: Table) -> Table:
         from data_prep.table import drop, texts, with_column, with_texts
 
         languages = table["language"].to_pylist()
         ids, said = table["id"].to_pylist(), texts(table)
         new, spans = list(said), [list[dict[str, object]]() for _ in said]
-        for language in detect.LANGUAGES:
+        read = detect.languages(self.hub)
+        for language in read:
             rows = [row for row, one in enumerate(languages) if one == language]
-            found = detect.detect([text for row in rows for text in said[row]], language)
+            found = detect.detect([text for row in rows for text in said[row]], language, self.hub)
             for row in rows:
-                known = detect.propagate_names(said[row], [next(found) for _ in said[row]])
+                known = detect.propagate_names(said[row], [next(found) for _ in said[row]], language)
                 values = self._values(ids[row], language)
                 new[row] = [_replaced(text, some, values) for text, some in zip(said[row], known, strict=True)]
                 spans[row] = [_noted(number, one) for number, some in enumerate(known) for one in some]
-        reason = f"reads {', '.join(detect.LANGUAGES)} only"
-        refused = [None if one in detect.LANGUAGES else reason for one in languages]
+        reason = f"reads {', '.join(read)} only"
+        refused = [None if one in read else reason for one in languages]
         return drop(with_column(with_texts(table, new), "spans", spans), "deidentify", refused)
 
     def _values(self, id: str, language: str) -> Callable[[str, str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from data_prep.deidentify import names
 from data_prep.deidentify.detect import detect, propagate_names
+from data_prep.deidentify.hub import Hub
 from data_prep.deidentify.surrogates import Surrogates, classes
 from data_prep.filters.deidentify import Deidentify
 from data_prep.table import spans_of, texts, to_table
+from wellgate.errors import InputError
 from wellgate.records import Conversation, Message, Span
 
 
@@ -308,3 +311,46 @@ def test_spans_of_any_text_are_in_order_inside_it_and_apart(said: list[str]) -> 
         assert all(0 <= edge <= len(text) for edge in edges)
         if not edges:
             assert new[number] == text
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A token classifier that takes every word beginning with `zz` for a person: weights set by hand."""
+    import torch
+    from transformers import BertConfig, BertForTokenClassification, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("finder")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "zzorro", "kumain", "ako", "si"]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 16}
+    labels = {0: "O", 1: "B-PER"}
+    model = BertForTokenClassification(BertConfig(vocab_size=len(words), id2label=labels, **shape))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        model.bert.embeddings.LayerNorm.weight.fill_(1.0)
+        model.bert.encoder.layer[0].attention.output.LayerNorm.weight.fill_(1.0)
+        model.bert.encoder.layer[0].output.LayerNorm.weight.fill_(1.0)
+        model.bert.embeddings.word_embeddings.weight[words.index("zzorro"), 0] = 5.0
+        model.classifier.weight[1, 0] = 5.0
+        model.classifier.bias[0] = 5.0
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_a_larger_finder_adds_its_spans_and_its_languages(finder: Path) -> None:
+    hub = Hub(model=str(finder), languages=["en", "tl"])
+    (spans,) = detect(["kumain si zzorro"], "tl", hub)
+    assert [(one.type, one.start, one.end) for one in spans] == [("NAME", 10, 16)]
+
+
+@pytest.mark.parametrize("revision", [None, "main", "12ab"])
+def test_a_finder_from_the_hub_must_be_pinned(revision: str | None) -> None:
+    with pytest.raises(ValueError, match="name its commit as `revision`"):
+        Hub(model="some-lab/some-model", revision=revision)
+
+
+def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"deidentify\.hub: .* no huggingface model"):
+        list(detect(["a"], "en", Hub(model=str(tmp_path))))

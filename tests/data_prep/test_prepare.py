@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from data_prep import documents
 from data_prep.prepare import prepare
 from wellgate.cli import main
 from wellgate.errors import INPUT_WRONG, InputError
@@ -313,7 +314,7 @@ def test_a_crash_on_the_way_leaves_no_manifest(
 ) -> None:
     path = write_recipe(many)
     with monkeypatch.context() as patch:
-        patch.setattr("data_prep.output.datasheet", lambda *_: 1 / 0)
+        patch.setattr("data_prep.output.documents.write", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             prepare(load(path))
     assert not list((tmp_path / "runs").rglob("manifest.json"))
@@ -331,7 +332,7 @@ def test_no_record_text_stands_in_any_report(run: Run, many: list[Any], capsys: 
     ]
     done = run([*rows, *bad], max_rejected=0.9, held_out=0.3, filters=["deidentify"])
     assert len(done.rejected()) == len(BAD) + 2
-    for name in ("rejected.jsonl", "manifest.json", "DATASHEET.md", "spans.jsonl"):
+    for name in ("rejected.jsonl", "manifest.json", "spans.jsonl", "ledger.jsonl", "review.jsonl", *documents.FILES):
         assert "ZEBRASECRET" not in (done.folder / name).read_text(), name
     assert "ZEBRASECRET" not in "".join(capsys.readouterr())
     assert "ZEBRASECRET" in str(done.conversations("train"))

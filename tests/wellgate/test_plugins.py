@@ -67,9 +67,8 @@ def test_a_bare_word_is_short_for_a_mapping_with_use(write_recipe: Any) -> None:
 
 def test_options_stand_in_the_dumped_recipe_so_that_they_are_hashed(write_recipe: Any) -> None:
     recipe = load_recipe(write_recipe([], filters=[{"use": "deidentify", "year": 1999}]))
-    assert recipe.model_dump(mode="json")["prepare"]["filters"] == [
-        {"use": "deidentify", "render": "surrogates", "secret_from": None, "year": 1999}
-    ]
+    (dumped,) = recipe.model_dump(mode="json")["prepare"]["filters"]
+    assert dumped["year"] == 1999
 
 
 def test_an_unknown_option_is_an_error_with_a_suggestion(write_recipe: Any) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from wellgate.errors import InputError
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results.json"
+"""What `wellgate deid-eval` found on the locked half, when the rules were frozen."""
 MARK = re.compile(r"\[([^\]\[]+)\]\(([A-Z]+)(?::([a-z-]+))?\)")
 
 

@@ -38,7 +38,7 @@ def by_origin() -> dict[str, dict[str, tuple[str, ...]]]:
 @cache
 def nicknames() -> dict[str, tuple[str, ...]]:
     """Name to its short forms, in lower case."""
-    rows = (line.lower().split("\t") for line in lines("nicknames.tsv"))
+    rows = (line.lower().replace("_", " ").split("\t") for line in lines("nicknames.tsv"))
     return {name: tuple(short.split()) for name, short in rows}
 
 
