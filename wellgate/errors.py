@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -35,6 +36,9 @@ def guarded(work: Callable[[], int]) -> int:
     except Crashed as error:
         print(f"wellgate: {error}", file=sys.stderr)
         return CRASHED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read this has seen enough
+        return OK
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from data_prep.deidentify import names
+from data_prep.deidentify.disguise import seen
 from data_prep.deidentify.hub import Hub, recognizer
 from data_prep.deidentify.keep import FOUND_BY_NAME, survives, words
 from data_prep.deidentify.patterns import patterns
@@ -106,6 +107,8 @@ def _recognizers(language: str) -> list[Any]:
 def detect(texts: Sequence[str], language: str = "en", hub: Hub | None = None) -> Iterator[list[Found]]:
     """For each text, its personal data in order, without overlaps."""
     presidio = analyzer(hub)
+    originals, readings = texts, [seen(text) for text in texts]
+    texts = [reading for reading, _ in readings]
     pieces = [(number, start, piece) for number, text in enumerate(texts) for start, piece in _pieces(text)]
     found: list[list[Found]] = [[] for _ in texts]
     batch = presidio.nlp_engine.process_batch([piece for _, _, piece in pieces], language=language)
@@ -115,7 +118,16 @@ def detect(texts: Sequence[str], language: str = "en", hub: Hub | None = None) -
             one = Found(hit.start, hit.end, TYPES.get(hit.entity_type, hit.entity_type), hit.score)
             if trimmed := _trim(piece, one):
                 found[number].append(Found(trimmed.start + start, trimmed.end + start, trimmed.type, trimmed.score))
-    return (_settled(text, spans) for text, spans in zip(texts, found, strict=True))
+    settled = (_settled(text, spans) for text, spans in zip(texts, found, strict=True))
+    return (
+        spans if text == original else [_moved(one, places) for one in spans]
+        for original, (text, places), spans in zip(originals, readings, settled, strict=True)
+    )
+
+
+def _moved(found: Found, places: Sequence[int]) -> Found:
+    """A span of the text that readers see, in the text as it was written."""
+    return Found(places[found.start], places[found.end - 1] + 1, found.type, found.score)
 
 
 def _settled(text: str, found: Sequence[Found]) -> list[Found]:

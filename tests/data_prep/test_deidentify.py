@@ -354,3 +354,18 @@ def test_a_finder_from_the_hub_must_be_pinned(revision: str | None) -> None:
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"deidentify\.hub: .* no huggingface model"):
         list(detect(["a"], "en", Hub(model=str(tmp_path))))
+
+
+@pytest.mark.parametrize(
+    "surface",
+    [
+        "Tam\u200bsin Oye\u200blaran",
+        "T\u0430msin \u041eyelaran",
+        "Tamsin\u00ad Oyelaran",
+        "\uff34\uff41\uff4d\uff53\uff49\uff4e Oyelaran",
+    ],
+    ids=["zero width", "homoglyphs", "soft hyphen", "full width"],
+)
+def test_a_disguised_name_is_found_where_it_stands(surface: str) -> None:
+    text = f"My name is {surface} and I feel low."
+    assert found(text) == [(surface, "NAME")]
