@@ -149,7 +149,7 @@ def write_tiny(tiny_base: Path) -> WriteTiny:
             "name": "tiny",
             "runs_dir": str(folder / "runs"),
             "model": {"base": str(tiny_base), "dtype": "float32"},
-            "prepare": {"sources": [source], "held_out": 0.0},
+            "prepare": {"sources": [source], "held_out": 0.0, "near_duplicates": None},
             "sft": {"learning_rate": 0.001, "max_steps": 6, **steps},
             "dpo": {"learning_rate": 0.001, "max_steps": 4, **steps},
             "gate": {

@@ -163,6 +163,11 @@ def losses(trainer: Any, key: str = "loss") -> list[float]:
     return [float(entry[key]) for entry in trainer.state.log_history if key in entry]
 
 
+def last(history: Sequence[float], steps: int = 5) -> float:
+    """The mean of the last few logged losses: a single step says little."""
+    return sum(history[-steps:]) / len(history[-steps:])
+
+
 def train(trainer: Any, folder: Path, section: str) -> int:
     """Train, from the last whole checkpoint if there is one, and return the number of optimizer steps.
 

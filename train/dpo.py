@@ -81,7 +81,7 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         "tokens": sum(2 * len(row.prompt_ids) + len(row.chosen_ids) + len(row.rejected_ids) for row in rows),
         "steps": steps,
         "first_loss": history[0],
-        "last_loss": history[-1],
+        "last_loss": common.last(history),
         "rewards_accuracy": (common.losses(trainer, "rewards/accuracies") or [0.0])[-1],
     }
     return common.finish(

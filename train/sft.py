@@ -61,7 +61,7 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         "supervised_tokens": sum(one != IGNORED for row in rows for one in row.labels),
         "steps": steps,
         "first_loss": history[0],
-        "last_loss": history[-1],
+        "last_loss": common.last(history),
     }
     return common.finish(
         stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts

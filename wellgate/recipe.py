@@ -119,8 +119,8 @@ class Training(Frozen):
     """Gradients are clipped to this norm."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, slower."""
-    logging_steps: Count = 5
-    """Steps between two log lines."""
+    logging_steps: Count = 1
+    """Steps between two log lines. With more than one, the losses of a run that was killed and went on are averaged differently."""
     save_steps: Count = 20
     """Steps between two checkpoints, from which a killed run resumes."""
     report_to: list[Literal["wandb"]] = []
