@@ -61,6 +61,10 @@ def _prepared(stage: Stage, manifest: Manifest) -> list[str]:
     counts = manifest.counts
     recall = counts["deidentification_recall"]
     found = f", {recall['found']} of {recall['marked']} hand-marked spans found" if recall else ""
+    left = counts["residual_leaks"]
+    if left["measured"]:
+        per_1000 = left["per_1000"]
+        found += f"; {per_1000['value']:.0f} [{per_1000['low']:.0f}, {per_1000['high']:.0f}] expected to be left in 1,000 records"
     return [
         f"prepared  {counts['train']} conversations and {counts['preferences']} pairs to train on, {counts['held_out']} held out; "
         f"{sum(counts['rejected'].values())} rows left out; {sum(counts['personal_data_replaced'].values())} pieces of personal data replaced{found}",
