@@ -11,8 +11,9 @@ from typing import Any
 
 from data_prep.deidentify import detect
 from data_prep.deidentify.benchmark import FOLDER, Passage, read
-from data_prep.deidentify.detect import Found
+from data_prep.deidentify.propagate import propagate_names
 from data_prep.deidentify.score import score
+from data_prep.deidentify.spans import Found, without_overlaps
 from wellgate.files import write_text
 
 LOCKED = FOLDER / "test.jsonl"
@@ -35,13 +36,13 @@ def presidio(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
     """Presidio with its default recognisers over spaCy's small English model, all of its pipeline running."""
     for text in texts:
         hits = _presidio().analyze(text, language=language)
-        yield detect.without_overlaps([Found(hit.start, hit.end, hit.entity_type, hit.score) for hit in hits])
+        yield without_overlaps([Found(hit.start, hit.end, hit.entity_type, hit.score) for hit in hits])
 
 
 def wellgate(texts: Sequence[str], language: str) -> Iterator[list[Found]]:
     """Ours, as the filter runs it on a conversation of one turn."""
     for text, found in zip(texts, detect.detect(texts, language), strict=True):
-        yield detect.propagate_names([text], [found], language)[0]
+        yield propagate_names([text], [found], language)[0]
 
 
 SYSTEMS: dict[str, System] = {"wellgate": wellgate, "presidio": presidio}

@@ -49,7 +49,8 @@ def everyday(text: str, entity: Any, label: str, language: str) -> bool:
 
     starts = text[: entity.start_char].rstrip(" \"'“‘(")[-1:] in ("", ".", "!", "?", "\n", ":")
     words = [token.text for token in entity if token.text[:1].isalpha()]
-    if any(word[0].isupper() and not (starts and place == 0) for place, word in enumerate(words)):
+    telling = [word for place, word in enumerate(words) if word[0].isupper() and not (starts and place == 0)]
+    if any(word.lower() not in keep.words() for word in telling):
         return False
     known = names.known() if label == "NAME" else frozenset[str]()
     least = COMMON_NAME if label == "NAME" else COMMON
@@ -60,7 +61,7 @@ def everyday(text: str, entity: Any, label: str, language: str) -> bool:
 
 
 class NameFinders(SpacyNlpEngine):  # type: ignore[misc]
-    """Entities of all pipelines of a language; overlaps are settled later, by `detect.without_overlaps`."""
+    """Entities of all pipelines of a language; overlaps are settled later, by `spans.without_overlaps`."""
 
     def __init__(self, languages: Sequence[str]) -> None:
         super().__init__(models=[{"lang_code": language, "model_name": OWN.name} for language in languages])

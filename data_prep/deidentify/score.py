@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data_prep.deidentify.benchmark import Gold, Passage
-from data_prep.deidentify.detect import Found
+from data_prep.deidentify.spans import Found
 from wellgate.records import Span
 
 

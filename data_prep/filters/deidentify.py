@@ -16,6 +16,8 @@ from pydantic import Field, model_validator
 from data_prep.deidentify import detect
 from data_prep.deidentify.benchmark import RESULTS
 from data_prep.deidentify.hub import Hub
+from data_prep.deidentify.propagate import propagate_names
+from data_prep.deidentify.spans import Found
 from data_prep.deidentify.surrogates import Surrogates
 from wellgate.plugins import Filter
 
@@ -59,7 +61,7 @@ class Deidentify(Filter):
             rows = [row for row, one in enumerate(languages) if one == language]
             found = detect.detect([text for row in rows for text in said[row]], language, self.hub)
             for row in rows:
-                known = detect.propagate_names(said[row], [next(found) for _ in said[row]], language)
+                known = propagate_names(said[row], [next(found) for _ in said[row]], language)
                 values = self._values(ids[row], language)
                 new[row] = [_replaced(text, some, values) for text, some in zip(said[row], known, strict=True)]
                 spans[row] = [_noted(number, one) for number, some in enumerate(known) for one in some]
@@ -85,7 +87,7 @@ class Tags:
         return f"[{kind}_{known.setdefault(surface.casefold(), len(known) + 1)}]"
 
 
-def _replaced(text: str, found: Sequence[detect.Found], value: Callable[[str, str], str]) -> str:
+def _replaced(text: str, found: Sequence[Found], value: Callable[[str, str], str]) -> str:
     """From left to right, so that who comes first is served first."""
     parts, last = [], 0
     for one in found:
@@ -94,5 +96,5 @@ def _replaced(text: str, found: Sequence[detect.Found], value: Callable[[str, st
     return "".join([*parts, text[last:]])
 
 
-def _noted(message: int, one: detect.Found) -> dict[str, object]:
+def _noted(message: int, one: Found) -> dict[str, object]:
     return {"message": message, "start": one.start, "end": one.end, "type": one.type}

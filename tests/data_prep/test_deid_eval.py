@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.deidentify.benchmark import FOLDER, Gold, Passage, read, unmark
-from data_prep.deidentify.detect import Found
 from data_prep.deidentify.score import rate, score, worst_gap
+from data_prep.deidentify.spans import Found
 from wellgate.cli import main
 from wellgate.errors import InputError
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.deidentify import names
-from data_prep.deidentify.detect import detect, propagate_names
+from data_prep.deidentify.detect import detect
 from data_prep.deidentify.hub import Hub
+from data_prep.deidentify.propagate import propagate_names
 from data_prep.deidentify.surrogates import Surrogates, classes
 from data_prep.filters.deidentify import Deidentify
 from data_prep.table import spans_of, texts, to_table
