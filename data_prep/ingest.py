@@ -29,6 +29,8 @@ class Ingested:
     shards: list[Path]
     rows: int
     rejected: Path
+    sources: dict[str, int]
+    """Name of a source in its records to its place in the recipe."""
     removal: withdrawal.Removal
     """What people who withdrew must not find in the data."""
 
@@ -44,7 +46,7 @@ def ingest(section: Prepare, folder: Path) -> Ingested:
         temporary.rename(raw)
     facts = json.loads((raw / "facts.json").read_text(encoding="utf-8"))
     removal = withdrawal.Removal(frozenset(facts["ids"]), frozenset(facts["digests"]))
-    return Ingested(sorted(raw.glob("*.parquet")), facts["rows"], raw / "bad.jsonl", removal)
+    return Ingested(sorted(raw.glob("*.parquet")), facts["rows"], raw / "bad.jsonl", facts["sources"], removal)
 
 
 @dataclass
@@ -55,11 +57,13 @@ class _Rows:
     withdrawn: withdrawal.Withdrawals
     rows: int = 0
     ids: set[int] = field(default_factory=set)
+    sources: dict[str, int] = field(default_factory=dict)
 
     def sort(self) -> Iterator[Record | Rejected]:
-        for source in self.section.sources:
+        for number, source in enumerate(self.section.sources):
             for record in source.rows():
                 self.rows += 1
+                self.sources.setdefault(record.source, number)
                 yield record if isinstance(record, Rejected) else self._checked(record)
 
     def _checked(self, record: Record) -> Record | Rejected:
@@ -93,7 +97,7 @@ def _read(section: Prepare, folder: Path) -> None:
         write_shard(folder / f"{number:06d}.parquet", table.to_table(batch))
     rows.withdrawn.require_all_met()
     removal = rows.withdrawn.removal()
-    facts = {"rows": rows.rows, "ids": sorted(removal.ids), "digests": sorted(removal.digests)}
+    facts = {"rows": rows.rows, "sources": rows.sources, "ids": sorted(removal.ids), "digests": sorted(removal.digests)}
     write_text(folder / "facts.json", json.dumps(facts))
 
 

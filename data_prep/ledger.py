@@ -111,7 +111,7 @@ class History:
 
 def salt_id(salt: str) -> str:
     """A name for a salt that does not tell it."""
-    return sha256_text(f"wellgate ledger salt\n{salt}")[:12]
+    return hmac.digest(salt.encode(), b"wellgate ledger salt", "sha256").hex()[:12]
 
 
 def normalised(texts: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_prep import documents, preferences, table
@@ -117,8 +118,11 @@ class Tally:
     terms: set[SourceTerms] = field(default_factory=set)
     groups: set[int] = field(default_factory=set)
     prompts: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in PARTS})
+    kept: set[str] = field(default_factory=set)
+    """Ids of what was kept, where the sources have hand-marked spans."""
 
-    def add(self, name: str, record: Record) -> None:
+    def add(self, name: str, record: Record, asked: int) -> None:
+        """One record that was kept; `asked` is the hash of its first user turn as the source had it."""
         self.parts[name] += 1
         for key, counter in self.fields.items():
             counter[getattr(record, key)] += 1
@@ -127,11 +131,10 @@ class Tally:
             self.balance.add(record)
         self.terms.add(SourceTerms(record.source, record.licence, record.consent))
         self.groups.add(hash(record.group))
-        turns = record.messages if isinstance(record, Conversation) else record.prompt
-        self.prompts[name].append(hash(normalised([turns[0].content])))
+        self.prompts[name].append(asked)
 
     def repeated_prompts(self) -> int:
-        """Held-out conversations whose first turn stands word for word in training data."""
+        """Held-out conversations whose first user turn stands word for word in training data."""
         trained = {*self.prompts["train"], *self.prompts["preferences"]}
         return sum(prompt in trained for prompt in self.prompts["held_out"])
 
@@ -142,15 +145,12 @@ def write(
     """Split, write every file, and sign with the manifest."""
     tally = Tally()
     split = Split(section, shards)
-    columns = list(preferences.COLUMNS)
-    leaks = preferences.leaking(
-        lambda: (pq.read_table(shard, columns=columns) for shard in found.shards), split.held_out
-    )
+    leaks = preferences.leaking(lambda: map(as_read, found.shards, shards), split.held_out)
     gold = [span for source in section.sources for span in source.gold_spans()]
     replaced: list[Span] = []
     with (
         Parts(stage.folder, section.format) as parts,
-        Writer(stage.folder / "ledger.jsonl", header(stage, section)) as ledger,
+        Writer(stage.folder / "ledger.jsonl", header(stage, section, found.sources)) as ledger,
         (stage.folder / "rejected.jsonl").open("w", encoding="utf-8") as rejected,
         (stage.folder / "spans.jsonl").open("w", encoding="utf-8") as spans,
     ):
@@ -158,9 +158,9 @@ def write(
             tally.rejected[f"{row.step}: {row.reason.split(' of ')[0]}"] += 1
             rejected.write(row.model_dump_json() + "\n")
             ledger.add(never_read(row))
-        for shard in shards:
+        for shard, source in zip(shards, found.shards, strict=True):
             rows = preferences.leave_out(pq.read_table(shard), leaks)
-            _write_shard(rows, split, parts, tally)
+            _write_shard(rows, split, parts, tally, first_questions(source))
             rejected.writelines(row.model_dump_json() + "\n" for row in _rejected(rows, tally))
             ledger.add_all(kept_or_dropped(rows, section))
             some = table.spans_of(rows)
@@ -172,7 +172,9 @@ def write(
     write_lines(stage.folder / "review.jsonl", recognisable.queue)
     counts = counted(found, tally) | {"risk": recognisable.counts}
     counts["ledger"] = {"entries": ledger.head.entries, "hash": ledger.head.hash}
-    counts["deidentification_recall"] = recall(gold, replaced).as_counts() if gold and section.filters else None
+    marked = [span for span in gold if span.id in tally.kept]
+    looked = any(step.use == "deidentify" for step in section.filters)
+    counts["deidentification_recall"] = recall(marked, replaced).as_counts() if marked and looked else None
     counts["residual_leaks"] = documents.residual_leaks(counts, documents.measured())
     names = [path.name for path in parts.paths.values()]
     names += ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl"]
@@ -187,11 +189,28 @@ def write_lines(path: Path, rows: pa.Table) -> None:
     write_text(path, "".join(canonical_json(row) + "\n" for row in rows.to_pylist()))
 
 
-def _write_shard(rows: pa.Table, split: Split, parts: Parts, tally: Tally) -> None:
+def first_questions(source: Path) -> dict[str, int]:
+    """Id to the hash of the first user turn, of a raw shard: surrogates would make equal questions differ."""
+    found = {}
+    for row in pq.read_table(source, columns=["id", "turns"]).to_pylist():
+        asked = next((turn["content"] for turn in row["turns"] if turn["role"] == "user"), "")
+        found[row["id"]] = hash(normalised([asked]))
+    return found
+
+
+def as_read(source: Path, clean: Path) -> pa.Table:
+    """A raw shard without the pairs that a filter has left out: they must not push others out."""
+    done = table.kept(pq.read_table(clean, columns=["id", "dropped"]))
+    rows = pq.read_table(source, columns=list(preferences.COLUMNS))
+    return rows.filter(pc.or_(pc.invert(rows["pair"]), pc.is_in(rows["id"], done["id"].combine_chunks())))
+
+
+def _write_shard(rows: pa.Table, split: Split, parts: Parts, tally: Tally, asked: dict[str, int]) -> None:
     records: dict[str, list[Record]] = {name: [] for name in PARTS}
     for record in table.to_records(rows):
         name = split.part(record)
-        tally.add(name, record)
+        tally.add(name, record, asked[record.id])
+        tally.kept.add(record.id)
         records[name].append(record)
     for name, some in records.items():
         parts.add(name, some)

@@ -32,11 +32,14 @@ Marks = dict[int, dict[int, str]]
 def prepare(recipe: Recipe) -> Manifest:
     """Run the stage, unless its result is there already. A run that was killed goes on with the shards that it has."""
     stage = prepare_stage(recipe)
+    work = stage.folder / ".work"
     if done := stage.manifest():
+        shutil.rmtree(work, ignore_errors=True)  # a kill after the manifest must not leave raw text behind
         print(f"prepare: cached ({stage.folder})")
         return done
     with stage.working() as folder:
-        work = folder / ".work"
+        if done := stage.manifest():
+            return done
         require_terms(recipe.prepare)
         found = ingest(recipe.prepare, work)
         limit_rejected(found, recipe.prepare.max_rejected, folder / "rejected.jsonl")
@@ -67,16 +70,21 @@ def duplicates(section: Prepare, found: Ingested, work: Path) -> Marks:
     for row, one in dedup.duplicates(signed, _Texts(found.shards), section.near_duplicates).items():
         marks[row // ROWS][row % ROWS] = f"dedup: {one.kind} duplicate of {ids[one.kept]}"
     if section.same_meaning:
-        _mark_same_meaning(section.same_meaning, found, marks, ids)
+        _mark_same_meaning(section.same_meaning, found, marks, ids, work)
     return marks
 
 
-def _mark_same_meaning(model: str, found: Ingested, marks: Marks, ids: _Ids) -> None:
+def _mark_same_meaning(model: str, found: Ingested, marks: Marks, ids: _Ids, work: Path) -> None:
     """Among what is left. All texts are in memory here."""
     from data_prep.meaning import same_meaning
 
-    sizes = [pq.read_metadata(shard).num_rows for shard in found.shards]
-    rows = [shard * ROWS + row for shard, size in enumerate(sizes) for row in range(size) if row not in marks[shard]]
+    live = [pq.read_table(work / "signed" / shard.name, columns=["live"])["live"].to_pylist() for shard in found.shards]
+    rows = [
+        shard * ROWS + row
+        for shard, some in enumerate(live)
+        for row, one in enumerate(some)
+        if one and row not in marks[shard]
+    ]
     for place, one in same_meaning(_Texts(found.shards)(rows), model).items():
         marks[rows[place] // ROWS][rows[place] % ROWS] = f"dedup: semantic duplicate of {ids[rows[one.kept]]}"
 

@@ -24,16 +24,15 @@ def salt(section: Prepare) -> str:
     return os.environ[variables[0]] if variables else PUBLIC
 
 
-def header(stage: Stage, section: Prepare) -> ledger.Header:
-    """Sources with the digests of their files, and the steps with version, configuration and commit."""
+def header(stage: Stage, section: Prepare, sources: dict[str, int]) -> ledger.Header:
+    """Sources, by the name in their records, with the digests of their files; the steps with version, configuration, commit."""
     files: dict[str, dict[str, str]] = {}
-    for number, source in enumerate(section.sources):
-        read = {
-            name.partition("/")[2]: digest for name, digest in stage.inputs.items() if name.startswith(f"{number}/")
-        }
-        files[f"{number}/{source.use}"] = read
+    for source, number in sources.items():
+        mark = f"{number}/"
+        files[source] = {name[len(mark) :]: digest for name, digest in stage.inputs.items() if name.startswith(mark)}
     commit = str(git_state().get("commit", ""))
-    configs = {"read": section.sources, "dedup": section.near_duplicates} | {one.use: one for one in section.filters}
+    configs: dict[str, object] = {"read": section.sources, "dedup": (section.near_duplicates, section.same_meaning)}
+    configs |= {one.use: one for one in section.filters}
     steps = tuple(
         ledger.Step(name=name, version=__version__, config=_digest(configs.get(name)), commit=commit)
         for name in names(section)

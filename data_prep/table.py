@@ -102,6 +102,11 @@ def with_column(table: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
     )
 
 
+def languages(table: pa.Table) -> list[str]:
+    """For each row its language without region, in lower case: `en` of `en-GB`."""
+    return [language.lower().replace("_", "-").split("-")[0] for language in table["language"].to_pylist()]
+
+
 def drop(table: pa.Table, step: str, reasons: Sequence[str | None]) -> pa.Table:
     """Leave rows out, by a reason for each row or None. A row's first reason stays. Reasons hold no text of the row."""
     before = table["dropped"].to_pylist()

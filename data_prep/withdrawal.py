@@ -39,7 +39,7 @@ class Removal:
 
     ids: frozenset[str]
     digests: frozenset[str]
-    """Content digests of withdrawn records, under an empty salt: they stay in memory."""
+    """Content digests of withdrawn records, under an empty salt: they never leave the stage's working folder."""
 
 
 @dataclass

@@ -67,6 +67,10 @@ class Filter(Plugin):
         """Files that decide its result, by a name that holds no machine path: part of the stage's key."""
         return {}
 
+    def digests(self) -> dict[str, str]:
+        """Digests of what decides its result and is no file, as a secret: part of the stage's key."""
+        return {}
+
     @abstractmethod
     def apply(self, table: Table) -> Table:
         """The same rows in the same order, changed; or left out by a reason in `dropped`."""

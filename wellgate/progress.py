@@ -22,6 +22,6 @@ def progress(items: Iterable[T], label: str, total: int) -> Iterator[T]:
     for number, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - said >= SECONDS_BETWEEN_LINES and number < total:
+        if now - said >= SECONDS_BETWEEN_LINES and (not total or number < total):
             said = now
-            print(f"{label}: {number}/{total}, {now - started:.0f} s", flush=True)
+            print(f"{label}: {number}{f'/{total}' if total else ''}, {now - started:.0f} s", flush=True)

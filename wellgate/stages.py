@@ -36,13 +36,15 @@ def prepare_stage(recipe: Recipe) -> Stage:
         for number, source in enumerate(recipe.prepare.sources)
         for name, path in source.files().items()
     }
-    for step in recipe.prepare.filters:
-        inputs |= {f"{step.use}/{name}": _source_digest(path) for name, path in step.files().items()}
+    for number, step in enumerate(recipe.prepare.filters):
+        place = f"filter.{number}.{step.use}"
+        inputs |= {f"{place}/{name}": _source_digest(path) for name, path in step.files().items()}
+        inputs |= {f"{place}/{name}": digest for name, digest in step.digests().items()}
     if recipe.prepare.withdrawn:
         inputs["withdrawn"] = _source_digest(Path(recipe.prepare.withdrawn))
     for plugin in (*recipe.prepare.sources, *recipe.prepare.filters):
         inputs[f"plugin/{plugin.use}"] = sha256_file(plugin.file())
-    packages = tuple(package for step in recipe.prepare.filters for package in step.packages)
+    packages = ("rensa", *(package for step in recipe.prepare.filters for package in step.packages))
     inputs |= {f"package/{name}": version for name, version in versions(packages).items()}
     code = code_digest("data_prep", "wellgate/records.py", "wellgate/plugins.py", "wellgate/registry.py")
     config = recipe.prepare.model_dump(mode="json", exclude={"engine", "processes"})
@@ -53,9 +55,7 @@ def _source_digest(path: Path) -> str:
     try:
         return sha256_file(path)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); name an existing file in prepare.sources"
-        ) from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name an existing file") from None
 
 
 def prepared(recipe: Recipe) -> tuple[Stage, Manifest]:

@@ -6,17 +6,22 @@ import re
 from functools import cache
 from pathlib import Path
 
+from data_prep.deidentify.spans import FOUND_BY_NAME
+
 WORDS = Path(__file__).with_name("keep.txt")
 TOLL_FREE = re.compile(
     r"1?8(?:00|88|77|66|55|44|33)\d{7}|(?:44|0)(?:800|808)\d{6,7}|08001111|(?:1800|1300)\d{6}|116\d{3}|13\d{4}|900\d{6}|717\d{6}"
 )
 """Numbers that only organisations have: US and Canadian 8xx, UK and Irish 08xx and 116, Australian 13 and 1800, Spanish 900."""
 MONTHS = frozenset("may june april august mayo abril agosto junio".split())
-PUBLIC_SITE = re.compile(
-    r"(?i)(?:\.gov|\.nhs\.uk|\bnhs\.uk|988lifeline\.org|samaritans\.(?:org|ie)|crisistextline\.org|findahelpline\.com|befrienders\.org|nami\.org|samhsa\.gov|thetrevorproject\.org|childline\.org\.uk|mind\.org\.uk|beyondblue\.org\.au|lifeline\.org\.au|thehotline\.org|rainn\.org|iasp\.info|aa\.org|psychologytoday\.com|who\.int|pieta\.ie|papyrus-uk\.org|giveusashout\.org|telefonodelaesperanza\.org)"
+PUBLIC_HOST = re.compile(
+    r"(?i)(?:https?://)?(?:[\w-]+\.)*(?:gov|gov\.uk|nhs\.uk|988lifeline\.org|samaritans\.(?:org|ie)|crisistextline\.org|findahelpline\.com|befrienders\.org"
+    r"|nami\.org|samhsa\.gov|thetrevorproject\.org|childline\.org\.uk|mind\.org\.uk|beyondblue\.org\.au|lifeline\.org\.au|thehotline\.org|rainn\.org|iasp\.info"
+    r"|who\.int|pieta\.ie|papyrus-uk\.org|giveusashout\.org|telefonodelaesperanza\.org)(?:[/?#].*)?"
 )
-FOUND_BY_NAME = ("NAME", "PLACE", "EMPLOYER", "SCHOOL", "CONGREGATION")
-"""Types for which a span that is only kept words is dropped."""
+"""Web addresses of public help and government. E-mail addresses there belong to people, but for those in PUBLIC_MAIL."""
+PUBLIC_MAIL = frozenset(("jo@samaritans.org", "jo@samaritans.ie", "pat@papyrus-uk.org", "info@samaritans.org"))
+PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}")
 
 
 @cache
@@ -38,7 +43,9 @@ def crisis_numbers() -> frozenset[str]:
 def survives(text: str, start: int, end: int, kind: str) -> bool:
     """Whether a hit is no personal data after all."""
     surface = text[start:end]
-    if "{" in surface or "}" in surface or (start and text[start - 1] == "{"):
+    if any(one.start() < end and start < one.end() for one in PLACEHOLDER.finditer(text)):
+        return True
+    if surface.lower() in PUBLIC_MAIL or (kind != "EMAIL" and PUBLIC_HOST.fullmatch(surface)):
         return True
     if kind in FOUND_BY_NAME:
         if _only_kept_words(surface) or (kind == "PLACE" and surface.lower() in MONTHS):
@@ -46,9 +53,10 @@ def survives(text: str, start: int, end: int, kind: str) -> bool:
         return kind == "NAME" and _part_of_kept_phrase(text, start, end)
     if kind in ("PHONE", "ID"):
         number = _digits(surface)
+        grouped = kind == "PHONE" or " " in surface or "-" in surface
         plain = not any(character.isalpha() for character in surface)
-        return plain and (number in crisis_numbers() or bool(TOLL_FREE.fullmatch(number)))
-    return kind in ("URL", "EMAIL") and bool(PUBLIC_SITE.search(surface))
+        return plain and (number in crisis_numbers() or (grouped and bool(TOLL_FREE.fullmatch(number))))
+    return False
 
 
 def _only_kept_words(surface: str) -> bool:

@@ -16,7 +16,7 @@ RARE = 3.2
 
 
 def propagate_names(texts: Sequence[str], spans: Sequence[Sequence[Found]], language: str = "en") -> list[list[Found]]:
-    """The spans of a conversation's turns, with every name also where it stands elsewhere: as it was written, and in capitals."""
+    """The spans of a conversation's turns, with every name also where it stands elsewhere: in any case, unless the word is common."""
     found_words = {
         word
         for text, found in zip(texts, spans, strict=True)
@@ -27,7 +27,7 @@ def propagate_names(texts: Sequence[str], spans: Sequence[Sequence[Found]], lang
     known = {word for word in found_words if _is_telling(word, language)}
     if not known:
         return [list(found) for found in spans]
-    anywhere = re.compile(r"\b(?:" + "|".join(sorted(_cases(known), key=len, reverse=True)) + r")\b")
+    anywhere = re.compile(r"\b(?:" + "|".join(sorted(_cases(known, language), key=len, reverse=True)) + r")\b")
     return [
         without_overlaps([*found, *(Found(hit.start(), hit.end(), "NAME", SCORE) for hit in anywhere.finditer(text))])
         for text, found in zip(texts, spans, strict=True)
@@ -36,12 +36,18 @@ def propagate_names(texts: Sequence[str], spans: Sequence[Sequence[Found]], lang
 
 def _is_telling(word: str, language: str) -> bool:
     """Whether a part of a name may be looked for elsewhere: `de` may not, nor may a common word in lower case."""
-    from wordfreq import zipf_frequency
-
     if len(word) < SHORTEST or word.lower() in words():
         return False
-    return word[0].isupper() or word in names.gazetteer() or zipf_frequency(word, language) < RARE
+    return word[0].isupper() or _is_rare(word, language)
 
 
-def _cases(known: set[str]) -> set[str]:
-    return {re.escape(form) for word in known for form in (word, word.capitalize(), word.upper())}
+def _is_rare(word: str, language: str) -> bool:
+    from wordfreq import zipf_frequency
+
+    return word.lower() in names.gazetteer() or zipf_frequency(word, language) < RARE
+
+
+def _cases(known: set[str], language: str) -> set[str]:
+    """As written, capitalised, in capitals; in lower case too where that is no common word."""
+    forms = {form for word in known for form in (word, word.capitalize(), word.upper())}
+    return {re.escape(form) for form in forms | {word.lower() for word in known if _is_rare(word, language)}}

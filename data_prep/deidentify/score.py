@@ -34,7 +34,7 @@ def rate(hits: int, n: int) -> Rate:
 
 
 def leaked(gold: Gold, found: Sequence[Found]) -> bool:
-    """Whether any letter or digit of a marked span is left standing, under whatever type the rest was found."""
+    """Whether any character of a marked span is left standing, under whatever type the rest was found."""
     left = set(range(gold.start, gold.end))
     for one in found:
         left.difference_update(range(one.start, one.end))

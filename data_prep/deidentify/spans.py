@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CERTAIN = 0.9
-"""Score from which a name gives its type to whatever overlaps it."""
+"""Score from which a name gives its type to what overlaps it and was found as a name too, of a place or a firm."""
+FOUND_BY_NAME = ("NAME", "PLACE", "EMPLOYER", "SCHOOL", "CONGREGATION")
+"""Types that are names of something; the others have a shape."""
 
 BETWEEN = re.compile(r" |-| [A-Z]\.? ")
 
@@ -36,8 +38,10 @@ def without_overlaps(found: Sequence[Found]) -> list[Found]:
 
 
 def _united(cluster: Sequence[Found]) -> Found:
+    by_name = all(span.type in FOUND_BY_NAME for span in cluster)
     best = max(
-        cluster, key=lambda span: (span.type == "NAME" and span.score >= CERTAIN, span.end - span.start, span.score)
+        cluster,
+        key=lambda span: (by_name and span.type == "NAME" and span.score >= CERTAIN, span.end - span.start, span.score),
     )
     return Found(min(one.start for one in cluster), max(one.end for one in cluster), best.type, best.score)
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from data_prep.deidentify import names
-from data_prep.deidentify.safe_harbor import safe_date, safe_zip
+from data_prep.deidentify.safe_harbor import AGED, safe_age, safe_date, safe_zip
 
 LISTS = Path(__file__).parent / "training"
 STREETS = "Maple Street|Station Road|Park Lane|Hill Avenue|Church Street|River Road|Garden Close|Mill Lane".split("|")
@@ -67,7 +67,7 @@ class Surrogates:
         if kind == "NAME":
             return self._name(surface)
         if kind == "AGE":
-            return self.aged
+            return self.aged if safe_age(surface) == AGED else surface
         if kind == "DATE":
             return safe_date(surface, self.year) or self.that_day
         if kind == "ZIP":

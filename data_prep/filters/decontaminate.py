@@ -26,7 +26,7 @@ class Decontaminate(Filter):
         from data_prep.decontaminate import split_name
 
         own = {f"probes/{path.name}": path for path in sorted(PROBES.glob("*.jsonl"))}
-        return own | {Path(name).name: split_name(name)[0] for name in self.against}
+        return own | {f"{at}/{Path(name).name}": split_name(name)[0] for at, name in enumerate(self.against)}
 
     def apply(self, table: Table) -> Table:
         """The reason names the items by their ids."""

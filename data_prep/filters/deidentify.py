@@ -6,6 +6,7 @@ language is left out with its reason, never passed through as it is.
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,15 +15,21 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from data_prep.deidentify import detect
-from data_prep.deidentify.benchmark import RESULTS
+from data_prep.deidentify.benchmark import FOLDER as BENCHMARK
 from data_prep.deidentify.hub import Hub
 from data_prep.deidentify.propagate import propagate_names
 from data_prep.deidentify.spans import Found
 from data_prep.deidentify.surrogates import Surrogates
+from wellgate import registry
+from wellgate.files import files_below
 from wellgate.plugins import Filter
 
 if TYPE_CHECKING:
     from pyarrow import Table
+
+
+FOLDER = BENCHMARK.parent
+IGNORED = {"__pycache__", "dev.jsonl", "test.jsonl"}
 
 
 class Deidentify(Filter):
@@ -47,18 +54,30 @@ class Deidentify(Filter):
         return self
 
     def files(self) -> dict[str, Path]:
-        """The measured quality: what the data's documents say of what may be left."""
-        return {RESULTS.name: RESULTS} if RESULTS.exists() else {}
+        """Finder, lists, registry, a local larger finder, and the measured quality that the data's documents state."""
+        own = [path for path in FOLDER.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".md")]
+        found = {path.relative_to(FOLDER).as_posix(): path for path in own if not IGNORED & set(path.parts)}
+        hub = Path(self.hub.model) if self.hub else None
+        found |= {f"hub/{name}": path for name, path in files_below(hub).items()} if hub and hub.is_dir() else {}
+        return found | {registry.PATH.name: registry.PATH}
+
+    def digests(self) -> dict[str, str]:
+        """Of the secret: another one gives other surrogates."""
+        if not self.secret_from:
+            return {}
+        return {
+            "secret": hmac.digest(os.environ[self.secret_from].encode(), b"wellgate stage key", "sha256").hex()[:12]
+        }
 
     def apply(self, table: Table) -> Table:
-        from data_prep.table import drop, texts, with_column, with_texts
+        from data_prep.table import drop, languages, texts, with_column, with_texts
 
-        languages = table["language"].to_pylist()
+        spoken = languages(table)
         ids, said = table["id"].to_pylist(), texts(table)
         new, spans = list(said), [list[dict[str, object]]() for _ in said]
         read = detect.languages(self.hub)
         for language in read:
-            rows = [row for row, one in enumerate(languages) if one == language]
+            rows = [row for row, one in enumerate(spoken) if one == language]
             found = detect.detect([text for row in rows for text in said[row]], language, self.hub)
             for row in rows:
                 known = propagate_names(said[row], [next(found) for _ in said[row]], language)
@@ -66,7 +85,7 @@ class Deidentify(Filter):
                 new[row] = [_replaced(text, some, values) for text, some in zip(said[row], known, strict=True)]
                 spans[row] = [_noted(number, one) for number, some in enumerate(known) for one in some]
         reason = f"reads {', '.join(read)} only"
-        refused = [None if one in read else reason for one in languages]
+        refused = [None if one in read else reason for one in spoken]
         return drop(with_column(with_texts(table, new), "spans", spans), "deidentify", refused)
 
     def _values(self, id: str, language: str) -> Callable[[str, str], str]:

@@ -68,10 +68,9 @@ def mapped(
         return reader.rejected(row, row.problem or f"missing field {missing[0]}")
     id = cells[columns.id] if columns.id else f"line-{row.line}"
     group = cells[columns.group] if columns.group and cells[columns.group] not in (None, "") else id
-    word = str(group) if ID.fullmatch(str(group)) else hashed(str(group))
     own = {key: cells[name] for key in terms if (name := getattr(columns, key)) and cells[name]}
     tags = tuple(f"{name}:{value}" for name in columns.tags for value in _listed(cells[name]))
-    shared = {"group": f"{reader.source}/{word}", "tags": tags, **terms, **own, **fields}
+    shared = {"group": f"{reader.source}/{group_name(group)}", "tags": tags, **terms, **own, **fields}
     return reader.conversation(row, shared.pop("id", id), _said(cells, columns), **shared)
 
 
@@ -109,6 +108,11 @@ def _role(name: object, roles: Mapping[str, str]) -> object:
 def hashed(text: str) -> str:
     """A group's name that does not tell the text: 12 hex digits, the same for another case or white space."""
     return sha256_text(" ".join(text.casefold().split()))[:12]
+
+
+def group_name(group: object) -> str:
+    """A client or author as a short word; what is none is hashed, so that no group is text."""
+    return str(group) if isinstance(group, str | int) and ID.fullmatch(str(group)) else hashed(str(group))
 
 
 QUESTION = Columns(user="input", assistant="output")

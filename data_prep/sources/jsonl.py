@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.read import Reader, Row, read_jsonl
+from data_prep.sources import group_name
 from wellgate.plugins import Source
 from wellgate.records import Conversation, Preference, Rejected
 
@@ -49,7 +50,7 @@ class Jsonl(Source):
             return reader.rejected(row, row.problem)
         shared: dict[str, Any] = {"licence": self.licence, "consent": self.consent}
         shared |= {key: fields[key] for key in SHARED if key in fields}
-        shared["group"] = f"{reader.source}/{fields.get('group', id)}"
+        shared["group"] = f"{reader.source}/{group_name(fields.get('group') or id)}"
         if "chosen" in fields:
             shared |= {key: fields.get(key, "") for key in ("chosen", "rejected", "reason")}
             return reader.preference(row, id, fields.get("prompt"), **shared)

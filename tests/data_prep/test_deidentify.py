@@ -370,3 +370,37 @@ def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_disguised_name_is_found_where_it_stands(surface: str) -> None:
     text = f"My name is {surface} and I feel low."
     assert found(text) == [(surface, "NAME")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write to jane.doe@state.gov",
+        "he is at j.smith@nhs.uk now",
+        "see https://www.psychologytoday.com/us/therapists/jane-doe-boston-ma/123456",
+        "look at janedoe.govender.com",
+        "my account number is 717123456",
+        "they call me {Tamsin}",
+    ],
+)
+def test_peoples_own_addresses_and_numbers_do_not_pass_as_public_ones(text: str) -> None:
+    assert found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see https://www.nhs.uk/mental-health and 988lifeline.org",
+        "write to jo@samaritans.org",
+        "call 1-800-656-4673 or 0808 801 0677",
+        "{{crisis_line}} and {{ emergency_number }}",
+    ],
+)
+def test_public_help_survives(text: str) -> None:
+    assert found(text) == []
+
+
+def test_a_known_name_does_not_take_over_an_address_and_is_found_in_lower_case() -> None:
+    said = ["My sister Zorvyn left.", "Mail me at zorvyn@mail.example.com, said zorvyn."]
+    _, spans = propagate_names(said, list(detect(said)))
+    assert [one.type for one in spans] == ["EMAIL", "NAME"]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep.engine import Job, run, write_shard
-from data_prep.ledger import verify
+from data_prep.ledger import history, verify
 from data_prep.prepare import prepare
 from wellgate.errors import InputError
 from wellgate.recipe import load
@@ -183,3 +183,66 @@ def test_planted_identifiers_are_in_no_file_and_no_line_of_output(
         elif path.is_file():
             texts.append(path.read_bytes().decode("utf-8", "replace"))
     assert not [word for word in planted if any(word in text for text in texts)]
+
+
+def test_the_ledger_knows_where_a_record_came_from(write_recipe: Any, rows: Any, tmp_path: Path) -> None:
+    done = prepare(load(write_recipe(rows, filters=["deidentify"])))
+    known = history(tmp_path / "runs" / "tiny" / f"prepare-{done.key[:12]}" / "ledger.jsonl", "talks/c3")
+    assert known.files == {"talks.jsonl": done.inputs["0/talks.jsonl"]}
+    assert [step.name for step in known.steps] == ["read", "withdrawal", "dedup", "deidentify", "preferences"]
+
+
+def test_another_secret_is_another_result(
+    write_recipe: Any, rows: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keys = []
+    for secret in ("zq-first", "zq-second"):
+        monkeypatch.setenv("SURROGATE_KEY", secret)
+        done = prepare(load(write_recipe(rows, filters=[{"use": "deidentify", "secret_from": "SURROGATE_KEY"}])))
+        assert secret not in done.model_dump_json()
+        keys.append(done.key)
+    assert keys[0] != keys[1]
+
+
+def test_the_finder_and_its_lists_are_part_of_the_key(write_recipe: Any, rows: Any) -> None:
+    names = [name.removeprefix("filter.0.deidentify/") for name in prepare(load(write_recipe(rows, filters=["deidentify"]))).inputs]  # fmt: skip
+    assert {"model/ner/model", "keep.txt", "names/names.tsv", "training/places.txt", "crisis_registry.yaml"} <= {*names}
+    assert {"package/faker", "package/wordfreq", "package/rensa"} <= {*names}
+    assert not [name for name in names if "pycache" in name]
+
+
+def test_raw_text_that_a_kill_left_behind_goes_with_the_next_run(
+    write_recipe: Any, rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load(write_recipe(rows))
+    with monkeypatch.context() as patch:
+        patch.setattr("data_prep.prepare.shutil.rmtree", lambda *_, **__: None)
+        prepare(recipe)
+    assert list((tmp_path / "runs").rglob(".work"))
+    prepare(recipe)
+    assert not list((tmp_path / "runs").rglob(".work"))
+
+
+def test_a_group_that_is_text_is_hashed_and_no_group_is_ones_own(write_recipe: Any, rows: Any, tmp_path: Path) -> None:
+    rows[0]["group"] = "Jane Doe, ZEBRASECRET said she is tired"
+    rows[1]["group"] = rows[2]["group"] = None
+    done = prepare(load(write_recipe(rows)))
+    folder = tmp_path / "runs" / "tiny" / f"prepare-{done.key[:12]}"
+    assert "ZEBRASECRET" not in (folder / "ledger.jsonl").read_text()
+    assert done.counts["groups"] == 29, "of thirty, one is a copy"
+
+
+def test_a_region_is_no_other_language(write_recipe: Any, rows: Any, undisturbed: Manifest) -> None:
+    for row in rows:
+        row["language"] = "en-GB"
+    done = prepare(load(write_recipe(rows, filters=["deidentify"])))
+    assert done.counts["rejected"] == {"dedup: exact duplicate": 1}
+    assert done.counts["personal_data_replaced"] == undisturbed.counts["personal_data_replaced"]
+
+
+def test_a_shared_system_turn_is_no_repeated_question(write_recipe: Any, rows: Any) -> None:
+    for row in rows:
+        row["messages"].insert(0, {"role": "system", "content": "Be kind."})
+    done = prepare(load(write_recipe(rows, held_out=0.4)))
+    assert done.counts["held_out"] > 3
+    assert done.counts["held_out_prompts_in_train"] == 0
