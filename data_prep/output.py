@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from data_prep import documents, preferences, table
 from data_prep.deidentify.score import recall
 from data_prep.ingest import Ingested
-from data_prep.ledger import Writer
+from data_prep.ledger import Head, Writer
 from data_prep.licences import SourceTerms, blocks_training, strictest
 from data_prep.ngrams import normalised
 from data_prep.provenance import header, kept_or_dropped, never_read
@@ -34,6 +34,9 @@ PARTS: dict[str, type[Conversation] | type[Preference]] = {
     "preferences": Preference,
     "preferences_held_out": Preference,
 }
+
+
+LISTS = ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl"]
 
 
 class Split:
@@ -118,8 +121,10 @@ class Tally:
     terms: set[SourceTerms] = field(default_factory=set)
     groups: set[int] = field(default_factory=set)
     prompts: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in PARTS})
+    gold: list[Span] = field(default_factory=list)
+    """Hand-marked spans, where the sources have any; then also what was found in the records that were kept."""
     kept: set[str] = field(default_factory=set)
-    """Ids of what was kept, where the sources have hand-marked spans."""
+    found: list[Span] = field(default_factory=list)
 
     def add(self, name: str, record: Record, asked: int) -> None:
         """One record that was kept; `asked` is the hash of its first user turn as the source had it."""
@@ -133,6 +138,25 @@ class Tally:
         self.groups.add(hash(record.group))
         self.prompts[name].append(asked)
 
+    def leave_out(self, row: Rejected) -> None:
+        """One record that was left out."""
+        self.rejected[f"{row.step}: {row.reason.split(' of ')[0]}"] += 1
+
+    def look(self, rows: pa.Table) -> None:
+        """What the filters found in one shard."""
+        self.findings.update(name for names in rows["findings"].to_pylist() for name in names)
+        kept = table.kept(rows)
+        spans = table.spans_of(kept)
+        self.replaced.update(span.type for span in spans)
+        if self.gold:
+            self.kept.update(kept["id"].to_pylist())
+            self.found += spans
+
+    def recall(self) -> dict[str, object] | None:
+        """Of the hand-marked spans in records that were kept, how many were found."""
+        marked = [span for span in self.gold if span.id in self.kept]
+        return recall(marked, self.found).as_counts() if marked else None
+
     def repeated_prompts(self) -> int:
         """Held-out conversations whose first user turn stands word for word in training data."""
         trained = {*self.prompts["train"], *self.prompts["preferences"]}
@@ -143,11 +167,27 @@ def write(
     stage: Stage, section: Prepare, found: Ingested, shards: Sequence[Path], recognisable: Recognisable
 ) -> Manifest:
     """Split, write every file, and sign with the manifest."""
-    tally = Tally()
+    tally = Tally(gold=[span for source in section.sources for span in source.gold_spans()])
+    head = fill(stage, section, found, shards, tally)
+    require_training_data(tally)
+    write_lines(stage.folder / "review.jsonl", recognisable.queue)
+    counts = counted(found, tally) | {"risk": recognisable.counts}
+    counts["ledger"] = {"entries": head.entries, "hash": head.hash}
+    looked = any(step.use == "deidentify" for step in section.filters)
+    counts["deidentification_recall"] = tally.recall() if looked else None
+    counts["residual_leaks"] = documents.residual_leaks(counts, documents.measured())
+    names = [f"{name}.{section.format}" for name in PARTS] + LISTS
+    names += documents.write(stage.folder, section, counts, stage.key)
+    manifest = stage.complete(names, counts)
+    sizes = ", ".join(f"{tally.parts[name]} {name.replace('_', ' ')}" for name in PARTS)
+    print(f"prepare: {sizes}; {tally.rejected.total()} rows left out; {manifest.seconds:.0f} s ({stage.folder})")
+    return manifest
+
+
+def fill(stage: Stage, section: Prepare, found: Ingested, shards: Sequence[Path], tally: Tally) -> Head:
+    """Everything that is written shard by shard: parts, rejected rows, spans, ledger. Returns the ledger's head."""
     split = Split(section, shards)
     leaks = preferences.leaking(lambda: map(as_read, found.shards, shards), split.held_out)
-    gold = [span for source in section.sources for span in source.gold_spans()]
-    replaced: list[Span] = []
     with (
         Parts(stage.folder, section.format) as parts,
         Writer(stage.folder / "ledger.jsonl", header(stage, section, found.sources)) as ledger,
@@ -155,7 +195,7 @@ def write(
         (stage.folder / "spans.jsonl").open("w", encoding="utf-8") as spans,
     ):
         for row in read_jsonl(found.rejected, Rejected):
-            tally.rejected[f"{row.step}: {row.reason.split(' of ')[0]}"] += 1
+            tally.leave_out(row)
             rejected.write(row.model_dump_json() + "\n")
             ledger.add(never_read(row))
         for shard, source in zip(shards, found.shards, strict=True):
@@ -163,26 +203,9 @@ def write(
             _write_shard(rows, split, parts, tally, first_questions(source))
             rejected.writelines(row.model_dump_json() + "\n" for row in _rejected(rows, tally))
             ledger.add_all(kept_or_dropped(rows, section))
-            some = table.spans_of(rows)
-            tally.replaced.update(span.type for span in table.spans_of(table.kept(rows)))
-            tally.findings.update(name for names in rows["findings"].to_pylist() for name in names)
-            spans.writelines(span.model_dump_json() + "\n" for span in some)
-            replaced += some if gold else []
-    require_training_data(tally)
-    write_lines(stage.folder / "review.jsonl", recognisable.queue)
-    counts = counted(found, tally) | {"risk": recognisable.counts}
-    counts["ledger"] = {"entries": ledger.head.entries, "hash": ledger.head.hash}
-    marked = [span for span in gold if span.id in tally.kept]
-    looked = any(step.use == "deidentify" for step in section.filters)
-    counts["deidentification_recall"] = recall(marked, replaced).as_counts() if marked and looked else None
-    counts["residual_leaks"] = documents.residual_leaks(counts, documents.measured())
-    names = [path.name for path in parts.paths.values()]
-    names += ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl"]
-    names += documents.write(stage.folder, section, counts, stage.key)
-    manifest = stage.complete(names, counts)
-    sizes = ", ".join(f"{tally.parts[name]} {name.replace('_', ' ')}" for name in PARTS)
-    print(f"prepare: {sizes}; {tally.rejected.total()} rows left out; {manifest.seconds:.0f} s ({stage.folder})")
-    return manifest
+            spans.writelines(span.model_dump_json() + "\n" for span in table.spans_of(rows))
+            tally.look(rows)
+    return ledger.head
 
 
 def write_lines(path: Path, rows: pa.Table) -> None:
@@ -210,7 +233,6 @@ def _write_shard(rows: pa.Table, split: Split, parts: Parts, tally: Tally, asked
     for record in table.to_records(rows):
         name = split.part(record)
         tally.add(name, record, asked[record.id])
-        tally.kept.add(record.id)
         records[name].append(record)
     for name, some in records.items():
         parts.add(name, some)
@@ -219,8 +241,9 @@ def _write_shard(rows: pa.Table, split: Split, parts: Parts, tally: Tally, asked
 def _rejected(rows: pa.Table, tally: Tally) -> Iterator[Rejected]:
     for row in table.left_out(rows).select(["id", "source", "dropped"]).to_pylist():
         step, _, reason = row["dropped"].partition(": ")
-        tally.rejected[f"{step}: {reason.split(' of ')[0]}"] += 1
-        yield Rejected(id=row["id"], source=row["source"], file="", line=0, step=step, reason=reason)
+        one = Rejected(id=row["id"], source=row["source"], file="", line=0, step=step, reason=reason)
+        tally.leave_out(one)
+        yield one
 
 
 def require_training_data(tally: Tally) -> None:
