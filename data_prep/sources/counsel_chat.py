@@ -30,7 +30,7 @@ class CounselChat(Source):
     """The published CSV, relative to the folder that wellgate is started in."""
     licence: str = "MIT"
     """SPDX expression of the file as you got it."""
-    consent: str = "published, authors not asked"
+    consent: str = "published (train, evaluate), authors not asked"
     """Consent basis."""
 
     def files(self) -> dict[str, Path]:

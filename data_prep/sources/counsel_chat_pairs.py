@@ -80,7 +80,7 @@ class CounselChatPairs(Source):
     """The published CSV, relative to the folder that wellgate is started in."""
     licence: str = "MIT"
     """SPDX expression of the file as you got it."""
-    consent: str = "published, authors not asked"
+    consent: str = "published (train, evaluate), authors not asked"
     """Consent basis."""
     min_votes_apart: Count = 2
     """Upvotes that the chosen answer has more than the rejected one."""

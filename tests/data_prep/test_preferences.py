@@ -81,7 +81,7 @@ def test_the_answer_with_more_upvotes_is_chosen(tmp_path: Path) -> None:
     assert pair.chosen.startswith("Author 2")
     assert pair.rejected.startswith("Author 1")
     assert pair.tags == ("topic:plants", "upvotes_apart:4", "parent:counsel_chat/1", "parent:counsel_chat/0")
-    assert (pair.licence, pair.consent) == ("MIT", "published, authors not asked")
+    assert (pair.licence, pair.consent) == ("MIT", "published (train, evaluate), authors not asked")
     assert "invented" not in str(pair)
 
 
