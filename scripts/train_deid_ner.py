@@ -244,8 +244,8 @@ def network() -> dict[str, Any]:
 def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--out", type=Path, default=HERE / "model")
-    options.add_argument("--passages", type=int, default=12000)
-    options.add_argument("--epochs", type=int, default=8)
+    options.add_argument("--passages", type=int, default=16000)
+    options.add_argument("--epochs", type=int, default=6)
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
     facts = train(given.out, given.passages, given.epochs, given.seed)
