@@ -19,7 +19,6 @@ import hashlib
 import hmac
 import json
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from data_prep.licences import scope
+from data_prep.ngrams import normalised
 from wellgate.errors import InputError
 from wellgate.files import sha256_text
 from wellgate.records import Frozen, canonical_json
@@ -112,11 +112,6 @@ class History:
 def salt_id(salt: str) -> str:
     """A name for a salt that does not tell it."""
     return hmac.digest(salt.encode(), b"wellgate ledger salt", "sha256").hex()[:12]
-
-
-def normalised(texts: Iterable[str]) -> str:
-    """What texts share that differ in case, white space and Unicode spelling only. Turns stay apart."""
-    return "\n".join(" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
 
 
 def content_digest(texts: Iterable[str], salt: str) -> str:

@@ -28,8 +28,8 @@ MIXER = np.uint64(0xD6E8_FEB8_6659_FD93)
 
 
 def normalised(texts: Iterable[str]) -> str:
-    """What two texts share when they differ in case and white space only."""
-    return "\n".join(" ".join(text.casefold().split()) for text in texts)
+    """What texts share that differ in case, white space and Unicode spelling only. Turns stay apart."""
+    return "\n".join(" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
 
 
 def words(text: str) -> list[bytes]:

@@ -50,7 +50,8 @@ class Fillers:
             self.names[group] = {"first": first, "last": list(kinds["last"])}
         self.nicknames = [nick.capitalize() for short in names.nicknames().values() for nick in short]
         self.lists = {
-            name: lines(f"{name}.txt") for name in ("places", "facilities", "employers", "schools", "congregations")
+            name: names.lines(f"{name}.txt")
+            for name in ("places", "facilities", "employers", "schools", "congregations")
         }
 
     def fill(self, slot: str) -> str:
@@ -72,11 +73,6 @@ class Fillers:
         if slot == "first" and self.rng.random() < 0.06:
             return f"{first}-{self.rng.choice(group['first'])}"
         return first if slot == "first" else last
-
-
-def every(pattern: str, language: str) -> list[str]:
-    """All lines of the training files of one kind."""
-    return [line for path in sorted(TRAINING.glob(f"{pattern}.{language}.txt")) for line in lines(path.name)]
 
 
 def starter_sentences() -> list[str]:
@@ -158,7 +154,9 @@ def examples(count: int, seed: int) -> Iterator[Example]:
     """`count` passages of one to three lines; two in five hold negatives only, so that it learns to keep quiet."""
     rng = random.Random(seed)
     fillers = Fillers(rng)
-    material = {language: (every("templates*", language), every("negatives*", language)) for language in ("en", "es")}
+    material = {
+        language: (lines(f"templates.{language}.txt"), lines(f"negatives.{language}.txt")) for language in ("en", "es")
+    }
     material["en"][1].extend(starter_sentences())
     for _ in range(count):
         templates, negatives = material["en" if rng.random() < 0.7 else "es"]

@@ -138,8 +138,8 @@ def test_a_disk_that_fills_up_while_a_checkpoint_is_written_is_one_line_too(
     assert main(["prepare", str(tiny_recipe)]) == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "save", full)
-        with pytest.raises(RuntimeError, match="enforce fail"):  # another reason stays what it is
-            sft.main([str(tiny_recipe)])
+        assert sft.main([str(tiny_recipe)]) == 1  # another reason stays what it is
+        assert "crashed with RuntimeError" in capsys.readouterr().err
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
         assert sft.main([str(tiny_recipe)]) == 2
     assert "No space left on device" in one_line(capsys.readouterr().err)
@@ -207,3 +207,22 @@ def test_a_broken_base_model_is_one_line_without_traceback_or_text(
     assert "Traceback" not in said.err
     (line,) = (line for line in said.err.splitlines() if line.startswith("wellgate: "))
     assert expected in line
+
+
+def test_a_bug_says_where_and_not_what_a_record_said(
+    write_recipe: Any, talk: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_recipe([talk(number) for number in range(3)])
+
+    def broken(*_: Any) -> None:
+        raise ValueError("could not convert ZEBRASECRET")
+
+    monkeypatch.setattr("data_prep.prepare.ingest", broken)
+    assert main(["prepare", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "ZEBRASECRET" not in said
+    assert "in broken" in said
+    assert "crashed with ValueError" in said
+    monkeypatch.setenv("WELLGATE_DEBUG", "1")
+    with pytest.raises(ValueError, match="ZEBRASECRET"):
+        main(["prepare", str(path)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 OK, CRASHED, INPUT_WRONG, GATE_SAID_NO = 0, 1, 2, 3
@@ -41,7 +42,7 @@ def guarded(work: Callable[[], int]) -> int:
         return OK
     except OSError as error:
         if error.errno not in NO_ROOM:
-            raise
+            return crashed(error)
         place = f" at {error.filename}" if error.filename else ""
         print(
             f"wellgate: {error.strerror}{place}; make room or set runs_dir, and run again: completed stages are kept",
@@ -51,3 +52,18 @@ def guarded(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("wellgate: interrupted; run again to go on from here", file=sys.stderr)
         return CRASHED
+    except Exception as error:
+        return crashed(error)
+
+
+def crashed(error: Exception) -> int:
+    """Say where a bug struck, but not the library's message: it may quote a record. WELLGATE_DEBUG=1 shows it."""
+    if os.environ.get("WELLGATE_DEBUG"):
+        raise error
+    places = "".join(traceback.format_tb(error.__traceback__))
+    print(
+        f"{places}wellgate: crashed with {type(error).__name__}; its message is withheld, it may quote a record"
+        " (WELLGATE_DEBUG=1 shows it). Completed stages are kept.",
+        file=sys.stderr,
+    )
+    return CRASHED

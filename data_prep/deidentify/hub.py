@@ -52,25 +52,16 @@ def recognizer(hub: Hub, language: str) -> Any:
     """
     from presidio_analyzer import predefined_recognizers as stock
 
-    folder = _folder(hub)
-    entities = sorted(set(hub.labels.values()))
+    shared: dict[str, Any] = {
+        "supported_entities": sorted(set(hub.labels.values())),
+        "supported_language": language,
+        "model_name": _folder(hub),
+        "threshold": hub.threshold,
+    }
     try:
         if hub.recognizer == "gliner":
-            return stock.GLiNERRecognizer(
-                supported_entities=entities,
-                supported_language=language,
-                entity_mapping=hub.labels,
-                model_name=folder,
-                threshold=hub.threshold,
-            )
-        return stock.HuggingFaceNerRecognizer(
-            supported_entities=entities,
-            supported_language=language,
-            label_mapping=hub.labels,
-            model_name=folder,
-            threshold=hub.threshold,
-            device="cpu",
-        )
+            return stock.GLiNERRecognizer(entity_mapping=hub.labels, **shared)
+        return stock.HuggingFaceNerRecognizer(label_mapping=hub.labels, device="cpu", **shared)
     except ImportError:
         raise InputError(f"deidentify.hub: {hub.recognizer} is not installed; `pip install {hub.recognizer}`") from None
     except (OSError, ValueError) as error:

@@ -12,12 +12,10 @@ import hashlib
 import hmac
 import re
 from functools import cache
-from pathlib import Path
 
 from data_prep.deidentify import names
 from data_prep.deidentify.safe_harbor import AGED, safe_age, safe_date, safe_zip
 
-LISTS = Path(__file__).parent / "training"
 STREETS = "Maple Street|Station Road|Park Lane|Hill Avenue|Church Street|River Road|Garden Close|Mill Lane".split("|")
 FACILITY = re.compile(
     r"(?i)hospi|clinic|clínica|surgery|infirmary|ward|unit|shelter|hostel|centre|center|centro|care home|rehab|prison|residencia|albergue|sanatorio"
@@ -29,7 +27,7 @@ WORDS = {"en": ("that day", "90 or older"), "es": ("ese día", "90 o más")}
 @cache
 def values(name: str) -> tuple[str, ...]:
     """A list of invented places, firms, schools, congregations or facilities."""
-    return tuple((LISTS / f"{name}.txt").read_text(encoding="utf-8").split("\n")[:-1])
+    return tuple(names.lines(f"{name}.txt"))
 
 
 @cache

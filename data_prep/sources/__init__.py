@@ -12,7 +12,18 @@ from pydantic import model_validator
 
 from data_prep.read import ID, Reader, Row, read_rows
 from wellgate.files import sha256_text
+from wellgate.plugins import Source
 from wellgate.records import Conversation, Frozen, Rejected
+
+
+class OneFile(Source):
+    """A source that is one file on disk."""
+
+    path: str
+    """The file, relative to the folder that wellgate is started in."""
+
+    def files(self) -> dict[str, Path]:
+        return {Path(self.path).name: Path(self.path)}
 
 
 class Columns(Frozen):

@@ -23,24 +23,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.read import Reader, Row, read_csv
-from data_prep.sources import dialogue, joined
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, dialogue, joined
 from wellgate.records import Conversation, Rejected
 
 COLUMNS = ("transcript_id", "mi_quality", "topic", "utterance_id", "interlocutor", "utterance_text")
 ROLES = {"client": "user", "therapist": "assistant"}
 
 
-class AnnoMI(Source):
+class AnnoMI(OneFile):
     path: str
     """`AnnoMI-simple.csv` or `AnnoMI-full.csv`, relative to the folder that wellgate is started in."""
     licence: str = "LicenseRef-unknown"
     """SPDX expression of the file as you got it; none is stated upstream."""
     consent: str = "published, those on the videos were not asked"
     """Consent basis."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         path = Path(self.path)

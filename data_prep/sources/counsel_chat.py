@@ -19,22 +19,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.read import Reader, Row, read_csv
-from wellgate.plugins import Source
+from data_prep.sources import OneFile
 from wellgate.records import Conversation, Rejected
 
 COLUMNS = ("questionID", "questionTitle", "questionText", "topic", "therapistURL", "answerText", "upvotes")
 
 
-class CounselChat(Source):
+class CounselChat(OneFile):
     path: str
     """The published CSV, relative to the folder that wellgate is started in."""
     licence: str = "MIT"
     """SPDX expression of the file as you got it."""
     consent: str = "published (train, evaluate), authors not asked"
     """Consent basis."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         path = Path(self.path)

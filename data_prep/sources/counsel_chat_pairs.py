@@ -34,9 +34,8 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from data_prep.read import Reader, Row, read_csv
-from data_prep.sources import hashed
+from data_prep.sources import OneFile, hashed
 from data_prep.sources.counsel_chat import COLUMNS, CounselChat
-from wellgate.plugins import Source
 from wellgate.records import Conversation, Preference, Rejected
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -75,7 +74,7 @@ class Candidate(NamedTuple):
         return max(self.chosen.words, self.rejected.words) / min(self.chosen.words, self.rejected.words)
 
 
-class CounselChatPairs(Source):
+class CounselChatPairs(OneFile):
     path: str
     """The published CSV, relative to the folder that wellgate is started in."""
     licence: str = "MIT"
@@ -90,9 +89,6 @@ class CounselChatPairs(Source):
     """Most pairs of one question."""
     max_author_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Largest share of all pairs that one author wins, and largest that one author loses."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Preference | Rejected]:
         path = Path(self.path)

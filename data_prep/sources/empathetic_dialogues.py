@@ -23,23 +23,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.read import Reader, Row, read_csv
-from data_prep.sources import dialogue, joined
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, dialogue, joined
 from wellgate.records import Conversation, Rejected
 
 COLUMNS = ("conv_id", "utterance_idx", "context", "speaker_idx", "utterance")
 
 
-class EmpatheticDialogues(Source):
+class EmpatheticDialogues(OneFile):
     path: str
     """One of the published CSV files, relative to the folder that wellgate is started in."""
     licence: str = "CC-BY-NC-4.0"
     """SPDX expression of the file as you got it."""
     consent: str = "published (train, evaluate), for research by crowd workers"
     """Consent basis."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         path = Path(self.path)

@@ -23,23 +23,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.read import Reader, Row, read_json
-from data_prep.sources import dialogue
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, dialogue
 from wellgate.records import Conversation, Rejected
 
 ROLES = {"seeker": "user", "supporter": "assistant"}
 
 
-class ESConv(Source):
+class ESConv(OneFile):
     path: str
     """`ESConv.json`, relative to the folder that wellgate is started in."""
     licence: str = "CC-BY-NC-4.0"
     """SPDX expression of the file as you got it."""
     consent: str = "published (train, evaluate), for research by crowd workers"
     """Consent basis."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         path = Path(self.path)

@@ -19,23 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.read import Reader, Row, read_jsonl
-from data_prep.sources import group_name
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, group_name
 from wellgate.records import Conversation, Preference, Rejected
 
 SHARED = ("licence", "consent", "language", "tags")
 
 
-class Jsonl(Source):
+class Jsonl(OneFile):
     path: str
     """The file, relative to the folder that wellgate is started in."""
     licence: str
     """SPDX expression for rows that state none."""
     consent: str
     """Consent basis for rows that state none."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Preference | Rejected]:
         path = Path(self.path)

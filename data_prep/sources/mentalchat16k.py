@@ -20,21 +20,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.sources import instructions
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, instructions
 from wellgate.records import Conversation, Rejected
 
 
-class MentalChat16K(Source):
+class MentalChat16K(OneFile):
     path: str
     """CSV, parquet, JSON or JSON Lines, relative to the folder that wellgate is started in."""
     licence: str = "MIT"
     """SPDX expression of the file as you got it."""
     consent: str = "published (train, evaluate), partly paraphrased from a trial"
     """Consent basis."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         terms = {"licence": self.licence, "consent": self.consent}

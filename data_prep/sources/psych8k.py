@@ -19,21 +19,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.sources import instructions
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, instructions
 from wellgate.records import Conversation, Rejected
 
 
-class Psych8k(Source):
+class Psych8k(OneFile):
     path: str
     """JSON, CSV, parquet or JSON Lines, relative to the folder that wellgate is started in."""
     licence: str = "CC-BY-NC-SA-4.0"
     """SPDX expression of the file as you got it."""
     consent: str = "published (train, evaluate), clients were not asked"
     """Consent basis."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         return instructions("psych8k", Path(self.path), {"licence": self.licence, "consent": self.consent})

@@ -38,8 +38,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from data_prep.read import ID, Reader, Row, read_jsonl
-from data_prep.sources import hashed
-from wellgate.plugins import Source
+from data_prep.sources import OneFile, hashed
 from wellgate.records import Frozen, Message, Preference, Rejected, Text
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
@@ -133,7 +132,7 @@ class Compared(NamedTuple):
         return round(self.means[0] - self.means[1], 9)
 
 
-class Ratings(Source):
+class Ratings(OneFile):
     path: str
     """The file, relative to the folder that wellgate is started in."""
     licence: str
@@ -154,9 +153,6 @@ class Ratings(Source):
     """The roles whose ratings count; all where none is named."""
     pairs_per_prompt: Count = 1
     """Most pairs of one row."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Preference | Rejected]:
         path = Path(self.path)

@@ -29,12 +29,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.read import Reader, read_rows
-from data_prep.sources import Columns, mapped
-from wellgate.plugins import Source
+from data_prep.sources import Columns, OneFile, mapped
 from wellgate.records import Conversation, Rejected
 
 
-class Tabular(Source):
+class Tabular(OneFile):
     path: str
     """The file, relative to the folder that wellgate is started in; its ending says what it is."""
     columns: Columns
@@ -45,9 +44,6 @@ class Tabular(Source):
     """Consent basis for rows that state none."""
     language: str = "en"
     """ISO 639-1, for rows that state none."""
-
-    def files(self) -> dict[str, Path]:
-        return {Path(self.path).name: Path(self.path)}
 
     def rows(self) -> Iterator[Conversation | Rejected]:
         path = Path(self.path)

@@ -206,7 +206,7 @@ def test_another_secret_is_another_result(
 
 def test_the_finder_and_its_lists_are_part_of_the_key(write_recipe: Any, rows: Any) -> None:
     names = [name.removeprefix("filter.0.deidentify/") for name in prepare(load(write_recipe(rows, filters=["deidentify"]))).inputs]  # fmt: skip
-    assert {"model/ner/model", "keep.txt", "names/names.tsv", "training/places.txt", "crisis_registry.yaml"} <= {*names}
+    assert {"model/ner/model", "keep.txt", "names/names.tsv", "names/places.txt", "crisis_registry.yaml"} <= {*names}
     assert {"package/faker", "package/wordfreq", "package/rensa"} <= {*names}
     assert not [name for name in names if "pycache" in name]
 

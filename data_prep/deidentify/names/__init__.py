@@ -1,7 +1,8 @@
 """Names of people by origin, for training, for the gazetteer, and for surrogates. The lists here, widened by Faker's.
 
 `names.tsv`: origin group, kind (female, male, neutral, last), names; `_` joins the words of one name. `nicknames.tsv`:
-a name and its short forms. `ambiguous.txt`: names that are everyday words too, which no list can tell apart.
+a name and its short forms. `ambiguous.txt`: names that are everyday words too, which no list can tell apart. Beside them
+stand invented places, facilities, employers, schools and congregations, one a line.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def known() -> frozenset[str]:
 @cache
 def gazetteer() -> dict[str, str]:
     """Lower-case word to `first` or `last`: names that are hardly ever anything else."""
-    ambiguous = set(" ".join([*lines("ambiguous.txt"), *lines("ambiguous_more.txt")]).split())
+    ambiguous = set(" ".join(lines("ambiguous.txt")).split())
     return {word: kind for word, kind in _kinds().items() if len(word) >= SHORTEST and word not in ambiguous}
 
 
