@@ -101,7 +101,7 @@ def naive_sft(recipe: Recipe, steps: int) -> Figures:
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    from train.common import read_prepared
+    from train.rows import read_prepared
     from wellgate.model import conversation
     from wellgate.records import Conversation
     from wellgate.stages import resolve_base

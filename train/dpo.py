@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from train import common
-from train.labels import Pair, pair, within_length
+from train import session
+from train.adapter import Pinned
+from train.arguments import trainer_arguments
+from train.labels import Pair, pair
+from train.rows import read_prepared, require_unchanged, select, within_length
 from wellgate import model as loading
 from wellgate.base import Base
 from wellgate.errors import InputError
@@ -19,77 +23,77 @@ from wellgate.stages import dpo_stage, sft_stage
 
 STEP_0_TOLERANCE = 1e-3
 """How far the first DPO loss may be from ln 2. Model and reference are one model then: only summation order differs."""
+COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids", "length")
 
 
 def pairs(recipe: Recipe, section: Dpo, tokenizer: Any) -> list[Pair]:
     """The recipe's preference rows as tokens, none too long."""
-    records = common.select(common.read_prepared(recipe, "preferences", Preference), section.max_rows)
+    records = select(read_prepared(recipe, "preferences", Preference), section.max_rows)
     if not records:
         raise InputError("dpo: the prepared data holds no preference pair; add a source that has some, or drop `dpo`")
     rows = [pair(tokenizer, recipe.model.system_prompt, record) for record in records]
     return within_length(rows, [row.length for row in rows], section.max_length, section.overlength, "dpo")
 
 
-def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
-    """Train, or resume, check the lineage, and save the adapter."""
-    section = recipe.dpo
-    assert section is not None
-    loading.quiet()
-    loading.tune_allocator()
-    common.offline_trackers(stage.folder)
+def parent_adapter(recipe: Recipe, base: Base) -> Path:
+    """The SFT adapter's folder, its files as the SFT stage signed them."""
+    before = sft_stage(recipe, base)
+    require_unchanged(before, list(before.require("run `wellgate train` first").outputs))
+    return before.folder / "adapter"
+
+
+def build_trainer(recipe: Recipe, section: Dpo, base: Base, stage: Stage, rows: Sequence[Pair], parent: Path) -> Any:
+    """TRL's trainer over these pairs; the SFT adapter is trained further, and a frozen copy of it is the reference."""
     from datasets import Dataset
     from transformers import set_seed
     from trl import DPOConfig
 
     from train.trainers import PreferenceTrainer
 
-    tokenizer = loading.load_tokenizer(base)
-    rows = pairs(recipe, section, tokenizer)
     set_seed(recipe.seed)
-    before_dpo = sft_stage(recipe, base)
-    common.require_unchanged(before_dpo, list(before_dpo.require("run `wellgate train` first").outputs))
-    parent = before_dpo.folder / "adapter"
     model = loading.load_model(base, recipe.model.dtype, parent, trainable=True)
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base.folder)  # else PEFT asks the Hub for it at every checkpoint
-    arguments = common.trainer_arguments(section, recipe, stage.folder)
-    columns = ("prompt_ids", "chosen_ids", "rejected_ids", "length")
-    trainer = PreferenceTrainer(
+    return PreferenceTrainer(
         model=model,
         args=DPOConfig(
-            **arguments,
+            **trainer_arguments(section, recipe, stage.folder),
             beta=section.beta,
             loss_type=list(section.loss_type),
             label_smoothing=section.label_smoothing,
             length_column_name="length",
         ),
-        train_dataset=Dataset.from_dict({name: [getattr(row, name) for row in rows] for name in columns}),
-        processing_class=tokenizer,
+        train_dataset=Dataset.from_dict({name: [getattr(row, name) for row in rows] for name in COLUMNS}),
+        processing_class=loading.load_tokenizer(base),
     )
-    probe = rows[0].prompt_ids + rows[0].chosen_ids
+
+
+def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
+    """Train, or resume, check the lineage, and save the adapter."""
+    section = recipe.dpo
+    assert section is not None
+    session.begin(stage)
+    rows = pairs(recipe, section, loading.load_tokenizer(base))
+    parent = parent_adapter(recipe, base)
+    trainer = build_trainer(recipe, section, base, stage, rows, parent)
     before = trainer.reference()
-    require_same_start(trainer, base, recipe, parent, probe)
-    steps = common.train(trainer, stage.folder, "dpo")
-    history = common.losses(trainer)
+    require_same_start(trainer, base, recipe, parent, rows[0].prompt_ids + rows[0].chosen_ids)
+    steps = session.train(trainer, stage.folder, "dpo")
+    history = session.losses(trainer)
     require_ln2(history[0], section)
-    if not before or not all(
-        bool((after == old).all()) for after, old in zip(trainer.reference(), before, strict=True)
-    ):
-        raise InputError("dpo: the reference moved during training; this is a bug, please report it")
+    require_still(before, trainer.reference())
     counts = {
         "pairs": len(rows),
         "tokens": sum(2 * len(row.prompt_ids) + len(row.chosen_ids) + len(row.rejected_ids) for row in rows),
         "steps": steps,
         "first_loss": history[0],
-        "last_loss": common.last(history),
-        "rewards_accuracy": (common.losses(trainer, "rewards/accuracies") or [0.0])[-1],
+        "last_loss": session.last(history),
+        "rewards_accuracy": (session.losses(trainer, "rewards/accuracies") or [0.0])[-1],
     }
-    return common.finish(
-        stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts
-    )
+    return session.finish(stage, recipe, trainer, Pinned(base.name, base.revision), counts)
 
 
-def require_same_start(trainer: Any, base: Base, recipe: Recipe, parent: Any, probe: list[int]) -> None:
+def require_same_start(trainer: Any, base: Base, recipe: Recipe, parent: Path, probe: list[int]) -> None:
     """The reference, and the model before its first step, answer exactly as the SFT model loaded afresh."""
     import torch
 
@@ -111,11 +115,17 @@ def require_ln2(first_loss: float, section: Dpo) -> None:
         raise InputError(f"dpo: the first loss is {first_loss:.4f}, not ln 2: the reference is not the SFT model")
 
 
+def require_still(before: Sequence[Any], after: Sequence[Any]) -> None:
+    """The reference's weights are those it had before training."""
+    if not before or not all(bool((new == old).all()) for new, old in zip(after, before, strict=True)):
+        raise InputError("dpo: the reference moved during training; this is a bug, please report it")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Entry point of the launched process."""
     from train.launch import main as launched
 
-    return launched(arguments, "dpo", lambda recipe, base: dpo_stage(recipe, base), dpo)
+    return launched(arguments, "dpo", dpo_stage, dpo)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from jinja2.exceptions import TemplateError
 
@@ -17,7 +17,6 @@ from wellgate.errors import InputError
 from wellgate.model import conversation, encode, render
 from wellgate.records import Conversation, Preference
 
-Row = TypeVar("Row", "Labelled", "Pair")
 IGNORED = -100
 """Label of a position that the loss does not see (PyTorch's `ignore_index`)."""
 
@@ -127,16 +126,3 @@ def _special(tokenizer: Any) -> dict[int, Any]:
 
 def _refused(id: str, why: str) -> InputError:
     return InputError(f"labels cannot be proven for {id}: {why}; repair the row, or use another base model")
-
-
-def within_length(rows: Sequence[Row], lengths: Sequence[int], limit: int, overlength: str, section: str) -> list[Row]:
-    """Rows of at most `limit` tokens. Longer ones are an error, or dropped and said: a reply is never cut."""
-    too_long = [row.id for row, length in zip(rows, lengths, strict=True) if length > limit]
-    if too_long and overlength == "error":
-        raise InputError(
-            f"{section}.max_length: {len(too_long)} of {len(rows)} rows have more than {limit} tokens (longest {max(lengths)}, first {too_long[0]});"
-            f" raise {section}.max_length or set {section}.overlength: drop"
-        )
-    if len(too_long) == len(rows):
-        raise InputError(f"{section}.max_length: all {len(rows)} rows have more than {limit} tokens")
-    return [row for row, length in zip(rows, lengths, strict=True) if length <= limit]

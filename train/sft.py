@@ -6,8 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from train import common
-from train.labels import IGNORED, Labelled, label, within_length
+from train import session
+from train.adapter import Pinned
+from train.arguments import lora_config, trainer_arguments
+from train.labels import IGNORED, Labelled, label
+from train.rows import read_prepared, select, within_length
 from wellgate import model as loading
 from wellgate.base import Base
 from wellgate.errors import InputError
@@ -19,7 +22,7 @@ from wellgate.stages import sft_stage
 
 def labelled_rows(recipe: Recipe, section: Sft, tokenizer: Any) -> list[Labelled]:
     """The recipe's training rows as tokens and labels, none too long and none without supervision."""
-    records = common.select(common.read_prepared(recipe, "train", Conversation), section.max_rows)
+    records = select(read_prepared(recipe, "train", Conversation), section.max_rows)
     rows = [label(tokenizer, recipe.model.system_prompt, record) for record in records]
     empty = [row.id for row in rows if all(one == IGNORED for one in row.labels)]
     if empty:
@@ -27,52 +30,51 @@ def labelled_rows(recipe: Recipe, section: Sft, tokenizer: Any) -> list[Labelled
     return within_length(rows, [len(row.input_ids) for row in rows], section.max_length, section.overlength, "sft")
 
 
-def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
-    """Train, or resume, and save the adapter."""
-    section = recipe.sft
-    assert section is not None
-    loading.quiet()
-    loading.tune_allocator()
-    common.offline_trackers(stage.folder)
+def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: Sequence[Labelled]) -> Any:
+    """TRL's trainer over these rows, with a fresh adapter on the base."""
     from datasets import Dataset
     from transformers import set_seed
     from trl import SFTConfig
 
     from train.trainers import SupervisedTrainer
 
-    tokenizer = loading.load_tokenizer(base)
-    rows = labelled_rows(recipe, section, tokenizer)
     set_seed(recipe.seed)  # before PEFT initialises the adapter, or two equal runs differ
-    model = loading.load_model(base, recipe.model.dtype)
-    trainer = SupervisedTrainer(
-        model=model,
-        args=SFTConfig(**common.trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False),
+    return SupervisedTrainer(
+        model=loading.load_model(base, recipe.model.dtype),
+        args=SFTConfig(**trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False),
         train_dataset=Dataset.from_dict(
             {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         ),
-        processing_class=tokenizer,
-        peft_config=common.lora_config(section.lora),
+        processing_class=loading.load_tokenizer(base),
+        peft_config=lora_config(section.lora),
     )
-    steps = common.train(trainer, stage.folder, "sft")
-    history = common.losses(trainer)
+
+
+def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
+    """Train, or resume, and save the adapter."""
+    section = recipe.sft
+    assert section is not None
+    session.begin(stage)
+    rows = labelled_rows(recipe, section, loading.load_tokenizer(base))
+    trainer = build_trainer(recipe, section, base, stage, rows)
+    steps = session.train(trainer, stage.folder, "sft")
+    history = session.losses(trainer)
     counts = {
         "rows": len(rows),
         "tokens": sum(len(row.input_ids) for row in rows),
         "supervised_tokens": sum(one != IGNORED for row in rows for one in row.labels),
         "steps": steps,
         "first_loss": history[0],
-        "last_loss": common.last(history),
+        "last_loss": session.last(history),
     }
-    return common.finish(
-        stage, recipe, trainer.accelerator.unwrap_model(trainer.model), common.Pinned(base.name, base.revision), counts
-    )
+    return session.finish(stage, recipe, trainer, Pinned(base.name, base.revision), counts)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Entry point of the launched process."""
     from train.launch import main as launched
 
-    return launched(arguments, "sft", lambda recipe, base: sft_stage(recipe, base), sft)
+    return launched(arguments, "sft", sft_stage, sft)
 
 
 if __name__ == "__main__":

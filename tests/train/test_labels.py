@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 
-from train.labels import IGNORED, Labelled, label, pair, within_length
+from train.labels import IGNORED, Labelled, label, pair
+from train.rows import within_length
 from wellgate.base import Base
 from wellgate.errors import InputError
 from wellgate.model import load_tokenizer

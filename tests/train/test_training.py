@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from train import common, dpo, sft
+from train import arguments, checkpoints, dpo, session, sft
 from train.labels import IGNORED
 from wellgate.base import Base
 from wellgate.cli import main
@@ -110,7 +110,7 @@ def test_a_training_that_died_between_its_last_step_and_its_manifest_is_not_trai
         raise SystemExit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(common, "finish", die)
+        patch.setattr(session, "finish", die)
         with pytest.raises(SystemExit):
             run(stage, recipe, *sets, f"runs_dir={runs}")
     assert run(stage, recipe, *sets, f"runs_dir={runs}") == 0
@@ -145,7 +145,7 @@ def test_a_killed_training_resumes_to_the_bytes_of_an_undisturbed_one(
 
 
 MIDWAY, AT_THE_END = '{"global_step": 2, "max_steps": 9}', '{"global_step": 9, "max_steps": 9}'
-WHOLE = dict.fromkeys(common.CHECKPOINT_PARTS, MIDWAY)
+WHOLE = dict.fromkeys(checkpoints.CHECKPOINT_PARTS, MIDWAY)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_checkpoint_that_is_half_written_or_has_nothing_left_to_do_is_discarde
         place.mkdir(parents=True)
         for name, text in files.items():
             (place / name).write_text(text)
-    last = common.last_checkpoint(tmp_path)
+    last = checkpoints.last_checkpoint(tmp_path)
     assert last == (None if expected is None else str(tmp_path / "checkpoints" / f"checkpoint-{expected}"))
     kept = {path.name for path in (tmp_path / "checkpoints").glob("*")} if found else set()
     whole = {
@@ -217,12 +217,12 @@ def test_the_compacted_loss_is_plain_masked_cross_entropy(
     torch.manual_seed(0)
     trainer = SupervisedTrainer(
         model=load_model(base, "float32"),
-        args=SFTConfig(**common.trainer_arguments(recipe.sft, recipe, prepared.parent), shuffle_dataset=False),
+        args=SFTConfig(**arguments.trainer_arguments(recipe.sft, recipe, prepared.parent), shuffle_dataset=False),
         train_dataset=Dataset.from_dict(
             {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         ),
         processing_class=tokenizer,
-        peft_config=common.lora_config(recipe.sft.lora),
+        peft_config=arguments.lora_config(recipe.sft.lora),
     )
     real, projected = trl_utils._ChunkedLogProbFunction.apply, []
 
@@ -383,8 +383,8 @@ OURS = {"max_length", "overlength", "max_rows", "lora"}
 """Keys that wellgate reads itself, each with a test of its effect below."""
 
 
-class Stopped(Exception):
-    """Carries the configuration that TRL was about to get."""
+class Stopped(BaseException):
+    """Carries the configuration that TRL was about to get, through every `except Exception`."""
 
 
 def resolved(monkeypatch: pytest.MonkeyPatch, stage: str, recipe: Path, *sets: str) -> dict[str, Any]:
@@ -425,7 +425,7 @@ def test_every_recipe_key_changes_the_configuration_that_trl_gets(
 def test_no_key_of_the_schema_is_left_out() -> None:
     assert set(Sft.model_fields) == set(CHANGED) | OURS
     assert set(Dpo.model_fields) == set(CHANGED_DPO) | OURS - {"lora"}
-    assert set(common.PASSED_THROUGH) == set(Training.model_fields) - OURS
+    assert set(arguments.PASSED_THROUGH) == set(Training.model_fields) - OURS
 
 
 @pytest.mark.parametrize(
@@ -434,8 +434,8 @@ def test_no_key_of_the_schema_is_left_out() -> None:
 )
 def test_every_lora_key_changes_the_configuration_that_peft_gets(key: str, value: Any) -> None:
     assert set(Lora.model_fields) == {"r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora"}
-    before = common.lora_config(Lora()).to_dict()
-    after = common.lora_config(Lora.model_validate({key: value})).to_dict()
+    before = arguments.lora_config(Lora()).to_dict()
+    after = arguments.lora_config(Lora.model_validate({key: value})).to_dict()
     assert {name for name in before if before[name] != after[name]} == {key}
     assert after[key] == (set(value) if isinstance(value, list) else value)
 

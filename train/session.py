@@ -1,0 +1,73 @@
+"""What every training stage does alike: begin quietly, train or resume, sign the result."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from train.adapter import Pinned, save_adapter
+from train.checkpoints import last_checkpoint, plain_full_disk
+from wellgate import model as loading
+from wellgate.errors import InputError
+from wellgate.files import write_text
+from wellgate.model import ADAPTER, ADAPTER_CONFIG
+from wellgate.recipe import Recipe
+from wellgate.run import Manifest, Stage
+
+
+def begin(stage: Stage) -> None:
+    """Settings of the process, before the libraries that read them are imported and tensors exist."""
+    loading.quiet()
+    loading.tune_allocator()
+    offline_trackers(stage.folder)
+
+
+def offline_trackers(folder: Path) -> None:
+    """wandb writes into the run's folder, offline unless the user chose otherwise, and keeps no console or code."""
+    for name, value in (("WANDB_MODE", "offline"), ("WANDB_DIR", str(folder)), ("WANDB_CONSOLE", "off"), ("WANDB_DISABLE_CODE", "true"), ("WANDB_DISABLE_GIT", "true"), ("WANDB_SILENT", "true"), ("WANDB_PROJECT", "wellgate")):  # fmt: skip
+        os.environ.setdefault(name, value)
+
+
+def train(trainer: Any, folder: Path, section: str) -> int:
+    """Train, from the last whole checkpoint if there is one, and return the number of optimizer steps.
+
+    PEFT would cast each layer's input up to the adapter's float32; autocast casts the small adapter down instead,
+    which is faster and keeps less for the backward pass. The adapter itself stays float32.
+
+    Raises:
+        InputError: the loss became something that is not a number.
+    """
+    from peft.helpers import disable_input_dtype_casting
+
+    with disable_input_dtype_casting(trainer.model), plain_full_disk(folder):
+        result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+    bad = [entry["step"] for entry in trainer.state.log_history if not math.isfinite(entry.get("loss", 0.0))]
+    if not bad and not all(bool(one.isfinite().all()) for one in trainer.model.parameters() if one.requires_grad):
+        bad = [result.global_step]
+    if bad:
+        raise InputError(f"{section}: the loss is not a number from step {bad[0]}; lower {section}.learning_rate")
+    return int(result.global_step)
+
+
+def losses(trainer: Any, key: str = "loss") -> list[float]:
+    """The logged losses in order."""
+    return [float(entry[key]) for entry in trainer.state.log_history if key in entry]
+
+
+def last(history: Sequence[float], steps: int = 5) -> float:
+    """The mean of the last few logged losses: a single step says little."""
+    return sum(history[-steps:]) / len(history[-steps:])
+
+
+def finish(stage: Stage, recipe: Recipe, trainer: Any, base: Pinned, counts: dict[str, Any]) -> Manifest:
+    """Save the adapter, sign the stage, and throw the checkpoints away."""
+    with plain_full_disk(stage.folder):
+        save_adapter(trainer.accelerator.unwrap_model(trainer.model), stage.folder, base)
+    write_text(stage.folder / "recipe.json", recipe.model_dump_json(indent=1) + "\n")
+    manifest = stage.complete([f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}"], counts)
+    shutil.rmtree(stage.folder / "checkpoints", ignore_errors=True)
+    return manifest
