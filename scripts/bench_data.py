@@ -1,6 +1,6 @@
 """Speed and quality of data preparation on invented chats, beside usual libraries and rules.
 
-    python scripts/bench_data.py [--out bench-data.json] [--repeat 3]
+    python scripts/bench.py data [--out bench-data.json] [--repeat 3]
 
 Chats come from a seeded grammar. Each measurement runs in a fresh process on one core, all of them in turn, `--repeat`
 times; the fastest run counts. Recall and precision are exact, because which chats are copies is known.
