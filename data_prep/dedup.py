@@ -9,7 +9,7 @@ Whatever shares a band is then compared in full.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, shake_128
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_prep.ngrams import FACTOR, Hashes, Places, hashed, ngrams, normalised
-from data_prep.table import texts
+from data_prep.table import judged, texts
 
 Sketch = npt.NDArray[np.uint16]
 Fetch = Callable[[Sequence[int]], list[str]]
@@ -70,16 +70,19 @@ def minhashes(texts: Sequence[str]) -> Sketch:
 def sign(table: pa.Table) -> pa.Table:
     """One signature a row, in their order, as `SIGNED`. Pure: the same texts give the same bytes anywhere.
 
-    A conversation and a preference pair never look alike: one may well be made of the other.
+    A conversation, feedback and a preference pair never look alike: one may well be made of the other. Feedback has
+    no near duplicates: replies to one long question look alike, and their judgements differ.
     """
     turns = texts(table)
-    pairs = table["pair"].to_pylist()
+    pairs, feedback = table["pair"].to_pylist(), judged(table)
     exact = [
-        blake2b(f"{pair:d}\n{normalised(said)}".encode(), digest_size=16).digest()
-        for pair, said in zip(pairs, turns, strict=True)
+        blake2b(f"{pair + 2 * one:d}\n{normalised(said)}".encode(), digest_size=16).digest()
+        for pair, one, said in zip(pairs, feedback, turns, strict=True)
     ]
     sketch = minhashes(["\n".join(said) for said in turns])
     sketch[np.array(pairs, bool)] ^= 0xFFFF
+    for row in np.flatnonzero(feedback):
+        sketch[row] = np.frombuffer(shake_128(exact[row]).digest(2 * PERMUTATIONS), "<u2")
     minhash = pa.FixedSizeBinaryArray.from_buffers(
         SIGNED.field("minhash").type, len(turns), [None, pa.py_buffer(sketch.tobytes())]
     )

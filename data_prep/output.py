@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from data_prep import documents, preferences, table
 from data_prep.deidentify.score import recall
+from data_prep.documents.parts import PARTS
 from data_prep.ingest import Ingested
 from data_prep.ledger import Head, Writer
 from data_prep.licences import SourceTerms, blocks_training, strictest
@@ -25,16 +26,8 @@ from data_prep.split import is_held_out, stratified
 from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.recipe import Prepare
-from wellgate.records import Conversation, Preference, Record, Rejected, Span, arrow_schema, canonical_json, read_jsonl
+from wellgate.records import Feedback, Preference, Record, Rejected, Span, arrow_schema, canonical_json, read_jsonl
 from wellgate.run import Manifest, Stage
-
-PARTS: dict[str, type[Conversation] | type[Preference]] = {
-    "train": Conversation,
-    "held_out": Conversation,
-    "preferences": Preference,
-    "preferences_held_out": Preference,
-}
-
 
 LISTS = ["ledger.jsonl", "rejected.jsonl", "review.jsonl", "spans.jsonl"]
 
@@ -61,6 +54,8 @@ class Split:
         held_out = self.held_out(record.group)
         if isinstance(record, Preference):
             return "preferences_held_out" if held_out else "preferences"
+        if isinstance(record, Feedback):
+            return "feedback_held_out" if held_out else "feedback"
         return "held_out" if held_out else "train"
 
 
@@ -118,6 +113,7 @@ class Tally:
     replaced: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     balance: preferences.Balance = field(default_factory=preferences.Balance)
+    judgements: Counter[str] = field(default_factory=Counter)
     terms: set[SourceTerms] = field(default_factory=set)
     groups: set[int] = field(default_factory=set)
     prompts: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in PARTS})
@@ -134,6 +130,8 @@ class Tally:
         self.tags.update(tag for tag in record.tags if not tag.startswith(preferences.NOT_A_KIND))
         if isinstance(record, Preference):
             self.balance.add(record)
+        if isinstance(record, Feedback):
+            self.judgements["desirable" if record.desirable else "undesirable"] += 1
         self.terms.add(SourceTerms(record.source, record.licence, record.consent))
         self.groups.add(hash(record.group))
         self.prompts[name].append(asked)
@@ -159,7 +157,7 @@ class Tally:
 
     def repeated_prompts(self) -> int:
         """Held-out conversations whose first user turn stands word for word in training data."""
-        trained = {*self.prompts["train"], *self.prompts["preferences"]}
+        trained = {*self.prompts["train"], *self.prompts["preferences"], *self.prompts["feedback"]}
         return sum(prompt in trained for prompt in self.prompts["held_out"])
 
 
@@ -179,7 +177,11 @@ def write(
     names = [f"{name}.{section.format}" for name in PARTS] + LISTS
     names += documents.write(stage.folder, section, counts, stage.key)
     manifest = stage.complete(names, counts)
-    sizes = ", ".join(f"{tally.parts[name]} {name.replace('_', ' ')}" for name in PARTS)
+    sizes = ", ".join(
+        f"{tally.parts[name]} {name.replace('_', ' ')}"
+        for name in PARTS
+        if tally.parts[name] or not name.startswith("feedback")
+    )
     print(f"prepare: {sizes}; {tally.rejected.total()} rows left out; {manifest.seconds:.0f} s ({stage.folder})")
     return manifest
 
@@ -222,10 +224,13 @@ def first_questions(source: Path) -> dict[str, int]:
 
 
 def as_read(source: Path, clean: Path) -> pa.Table:
-    """A raw shard without the pairs that a filter has left out: they must not push others out."""
+    """A raw shard without the pairs and feedback that a filter has left out: they must not push others out."""
     done = table.kept(pq.read_table(clean, columns=["id", "dropped"]))
     rows = pq.read_table(source, columns=list(preferences.COLUMNS))
-    return rows.filter(pc.or_(pc.invert(rows["pair"]), pc.is_in(rows["id"], done["id"].combine_chunks())))
+    plain = pa.array(
+        [not (pair or one) for pair, one in zip(rows["pair"].to_pylist(), table.judged(rows), strict=True)]
+    )
+    return rows.filter(pc.or_(plain, pc.is_in(rows["id"], done["id"].combine_chunks())))
 
 
 def _write_shard(rows: pa.Table, split: Split, parts: Parts, tally: Tally, asked: dict[str, int]) -> None:
@@ -278,4 +283,5 @@ def counted(found: Ingested, tally: Tally) -> dict[str, Any]:
         "personal_data_replaced": dict(tally.replaced),
         "findings": dict(tally.findings),
         "preference_balance": tally.balance.as_counts(),
+        "feedback_balance": dict(tally.judgements),
     }

@@ -16,6 +16,7 @@ from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_prep import table
 from data_prep.deidentify.score import rate
@@ -40,7 +41,7 @@ Tables = Callable[[], Iterable[pa.Table]]
 def leaking(tables: Tables, held_out: Callable[[str], bool]) -> dict[str, str]:
     """Ids of pairs that must be left out, with the reason.
 
-    A pair to train on goes when a turn of its prompt, or one of its replies, of `LONG_TURN` words or more, stands in
+    Feedback is treated as a pair of one reply, by both of them. A pair to train on goes when a turn of its prompt, or one of its replies, of `LONG_TURN` words or more, stands in
     a conversation or pair whose group is held out, up to case and white space; a prompt of shorter turns only, when
     held-out data begins with all of it. Then of pairs with one prompt and the same two replies the first stays, on
     either side, whatever reason they give. Takes about 0.1 kB of memory for each held-out turn and each pair.
@@ -57,7 +58,7 @@ def leaking(tables: Tables, held_out: Callable[[str], bool]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     known: dict[int, int] = {}
     for rows in tables():
-        pairs = rows.filter(rows["pair"])
+        pairs = rows.filter(pc.or_(rows["pair"], pa.array(table.judged(rows), pa.bool_())))
         groups = pairs.select(["id", "group"]).to_pylist()
         for row, said in zip(groups, _said(pairs), strict=True):
             reason = None if held_out(row["group"]) else _leak(said, theirs)
@@ -67,7 +68,7 @@ def leaking(tables: Tables, held_out: Callable[[str], bool]) -> dict[str, str]:
 
 
 def leave_out(rows: pa.Table, reasons: Mapping[str, str]) -> pa.Table:
-    """The table without the pairs that leak: a step, like a filter's."""
+    """The table without the pairs and feedback that leak: a step, like a filter's."""
     return table.drop(rows, STEP, [reasons.get(id) for id in rows["id"].to_pylist()]) if reasons else rows
 
 
@@ -91,11 +92,12 @@ class _Said:
 def _said(rows: pa.Table) -> Iterator[_Said]:
     for pair, turns in zip(rows["pair"].to_pylist(), rows["turns"].to_pylist(), strict=True):
         said = [normalised([turn["content"]]) for turn in turns if turn["role"] in ("user", "assistant")]
+        judged = pair or turns[-1]["role"] in table.JUDGED
         long = [_key(text) for text in said if _is_long(text)]
         short = list(takewhile(lambda text: not _is_long(text), said))
         openings = tuple(_key("\n".join(short[: number + 1])) for number in range(len(short)))
         shared = _Said(tuple(long), openings, len(short) == len(said))
-        yield replace(shared, **_pair(said, turns)) if pair else shared
+        yield replace(shared, **_pair(said, turns)) if judged else shared
 
 
 def _pair(prompt: Sequence[str], turns: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def _pair(prompt: Sequence[str], turns: Sequence[Mapping[str, str]]) -> dict[str
     return {
         "replies": tuple(_key(text) for text in sides.values() if _is_long(text)),
         "pair": _key("\n".join([*prompt, *sorted(sides.values())])),
-        "chosen": _key(sides["chosen"]),
+        "chosen": _key(sides.get("chosen", "")),
     }
 
 

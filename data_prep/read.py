@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from wellgate.errors import InputError
-from wellgate.records import Conversation, Message, Preference, Rejected
+from wellgate.records import Conversation, Feedback, Message, Preference, Rejected
 
 LONGEST_ROW = 1_000_000
 """Characters. A longer row is damage (a lost newline or quote), not a conversation."""
@@ -246,7 +246,7 @@ class Reader:
         return f"{self.source}/{id}"
 
     def conversation(self, row: Row, id: object, messages: object, **fields: Any) -> Conversation | Rejected:
-        """A checked conversation, or why it is none."""
+        """A checked conversation, or why it is none. With `desirable` among the fields it is feedback."""
         try:
             name = self._id(row, id)
             _check_labels(fields)
@@ -254,7 +254,11 @@ class Reader:
             if all(turn.role != "assistant" for turn in turns):
                 raise ValueError("no assistant turn")
             _check_order(turns)
-            return Conversation(id=name, source=self.source, messages=turns, **fields)
+            if "desirable" not in fields:
+                return Conversation(id=name, source=self.source, messages=turns, **fields)
+            if turns[-1].role != "assistant":
+                raise ValueError("the last turn, which is judged, is not the assistant's")
+            return Feedback(id=name, source=self.source, messages=turns, **fields)
         except (ValidationError, ValueError) as error:
             return self.rejected(row, _reason(error))
 

@@ -1,7 +1,8 @@
 """Records as an Arrow table: the one shape that every step of preparation reads and returns.
 
-A row is a conversation or a preference pair. Everything that people wrote stands in `turns`; a pair's turns are its
-prompt, then `chosen`, `rejected` and `reason`. A step returns the rows it was given, in their order: what it leaves
+A row is a conversation, feedback or a preference pair. Everything that people wrote stands in `turns`; a pair's turns
+are its prompt, then `chosen`, `rejected` and `reason`. Feedback is a conversation whose last turn, the judged one, has the
+role `chosen` where it is desirable and `rejected` where it is not: steps treat it as they treat that side of a pair. A step returns the rows it was given, in their order: what it leaves
 out gets a reason in `dropped` and stays to be counted.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from wellgate.records import Conversation, Message, Preference, Record, Span
+from wellgate.records import Conversation, Feedback, Message, Preference, Record, Span
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 SPANS = pa.list_(pa.struct([(name, pa.int32()) for name in ("message", "start", "end")] + [("type", pa.string())]))
@@ -31,6 +32,8 @@ SCHEMA = pa.schema(
 `findings`: names of the hygiene rules that fired. `dropped`: `step: reason`, or null."""
 SHARED = ("id", "source", "licence", "consent", "group", "language", "tags")
 PAIR = ("chosen", "rejected", "reason")
+JUDGED = {"chosen": True, "rejected": False}
+"""Role of a judged turn to whether it is desirable."""
 
 
 def to_table(records: Iterable[Record]) -> pa.Table:
@@ -42,6 +45,8 @@ def to_table(records: Iterable[Record]) -> pa.Table:
         said: list[tuple[str, str]] = [(turn.role, turn.content) for turn in turns]
         if isinstance(record, Preference):
             said += [(role, getattr(record, role)) for role in PAIR]
+        if isinstance(record, Feedback):
+            said[-1] = ("chosen" if record.desirable else "rejected", said[-1][1])
         row |= {"pair": isinstance(record, Preference), "spans": [], "findings": [], "dropped": None}
         rows.append(row | {"turns": [{"role": role, "content": content} for role, content in said]})
     return pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -57,6 +62,9 @@ def to_records(table: pa.Table) -> list[Record]:
 def _record(row: dict[str, Any]) -> Record:
     shared = {name: row[name] for name in SHARED}
     turns = row["turns"]
+    if not row["pair"] and turns[-1]["role"] in JUDGED:
+        reply = {"role": "assistant", "content": turns[-1]["content"]}
+        return Feedback(**shared, messages=_messages([*turns[:-1], reply]), desirable=JUDGED[turns[-1]["role"]])
     if not row["pair"]:
         return Conversation(**shared, messages=_messages(turns))
     return Preference(
@@ -82,8 +90,14 @@ def texts(table: pa.Table) -> list[list[str]]:
 
 
 def roles(table: pa.Table) -> list[list[str]]:
-    """For each row the roles of its turns: system, user, assistant; in pairs also chosen, rejected, reason."""
+    """For each row the roles of its turns: system, user, assistant; in pairs and feedback also chosen, rejected, reason."""
     return [[turn["role"] for turn in turns] for turns in table["turns"].to_pylist()]
+
+
+def judged(table: pa.Table) -> list[bool]:
+    """For each row whether it is feedback."""
+    rows = table.select(["pair", "turns"]).to_pylist()
+    return [not row["pair"] and row["turns"][-1]["role"] in JUDGED for row in rows]
 
 
 def with_texts(table: pa.Table, new: Sequence[Sequence[str]]) -> pa.Table:

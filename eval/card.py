@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from eval.report import said, table
+from wellgate import lineage
 from wellgate.base import Base
 from wellgate.recipe import Recipe
 from wellgate.records import GateReport
@@ -53,6 +54,10 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
         "",
         *(_training(manifest) for manifest in training),
         "",
+        "## Lineage",
+        "",
+        *lineage.lines(report.lineage),
+        "",
         "## Limits",
         "",
         "- Graders are phrase matchers in English; a pass of theirs is no evidence that a reply is good.",
@@ -87,7 +92,7 @@ def _data(data: Manifest) -> list[str]:
     counts = data.counts
     recall = counts["deidentification_recall"]
     return [
-        f"- {counts['train']} conversations and {counts['preferences']} preference pairs; {counts['held_out']} conversations held out by group",
+        f"- {counts['train']} conversations, {counts['preferences']} preference pairs and {counts['feedback']} judged replies; {counts['held_out']} conversations held out by group",
         f"- Licences: {', '.join(sorted(counts['licences']))}; consent: {', '.join(sorted(counts['consent']))}",
         *(f"- Not for release: {reason}" for reason in counts["terms"]["blocks_release"]),
         f"- Personal data replaced: {sum(counts['personal_data_replaced'].values())} spans; recall on hand-marked spans: {recall['recall'] if recall else 'not measured'}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eval.card import card
 from eval.verify import verify
+from wellgate import lineage
 from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.recipe import Recipe
@@ -31,6 +32,7 @@ def export(recipe: Recipe) -> Path:
     recipe.export.use.export(clearance, work)
     for name in ("report.json", "report.md"):
         shutil.copyfile(clearance.stage.folder / name, work / name)
+    write_text(work / lineage.FILE, clearance.report.lineage.model_dump_json(indent=1) + "\n")
     write_text(work / "README.md", card(recipe, clearance.base, clearance.report, exported=True))
     work.rename(destination)
     return destination

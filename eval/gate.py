@@ -17,7 +17,7 @@ from eval.replies import read as read_replies
 from eval.report import markdown
 from eval.statement import read_report, statement
 from eval.verdict import CLAIMS, TIER, judge
-from wellgate import registry
+from wellgate import lineage, registry
 from wellgate.base import Base
 from wellgate.files import sha256_file, sha256_text, write_text
 from wellgate.model import ADAPTER
@@ -44,6 +44,7 @@ def gate(recipe: Recipe) -> Outcome:
     assert recipe.gate is not None
     policies.load(recipe.gate.policy, recipe.gate.thresholds, recipe.gate.probes)
     base = resolve_base(recipe)
+    lineage.trained(recipe, base)
     for subject in subjects(recipe, base):
         responder = Responder(recipe, subject)
         for probe in recipe.gate.probes:
@@ -122,6 +123,7 @@ def build(recipe: Recipe, base: Base, stage: Stage, records: Sequence[Graded]) -
             "base": {"name": base.name, "revision": base.revision or "", "weights": base.digest},
             "tuned": {"artefact": artefact_digest(files), "tensors": tensor_digest(adapter / ADAPTER)},
         },
+        lineage=lineage.trained(recipe, base),
         evidence=_evidence(recipe),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wellgate import lineage
 from wellgate.records import Check, GateReport
 
 TIERS = {"T0": "deterministic graders only: it can fail a model or leave it NOT-FAILED, it never passes one"}
@@ -43,6 +44,10 @@ def markdown(report: GateReport, name: str) -> str:
         "## Why this is not a pass" if report.reasons else "## No reason against",
         "",
         *(f"- {reason}" for reason in report.reasons),
+        "",
+        "## Lineage",
+        "",
+        *lineage.lines(report.lineage),
         "",
         "## Evidence",
         "",

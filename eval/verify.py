@@ -8,12 +8,14 @@ from eval import policy as policies
 from eval.artefact import shipped
 from eval.gate import build, graded, pages
 from eval.statement import read_report
+from wellgate import lineage
+from wellgate.base import Base
 from wellgate.errors import GateRefusal, InputError
 from wellgate.files import sha256_file
 from wellgate.recipe import Recipe
 from wellgate.records import GateReport, Graded, read_jsonl
 from wellgate.run import Stage
-from wellgate.stages import gate_stage, prepared, resolve_base, tuned_stage
+from wellgate.stages import gate_stage, prepared, resolve_base, training_stages, tuned_stage
 
 
 class Clearance:
@@ -76,13 +78,14 @@ def evidence_holds(recipe: Recipe, stage: Stage) -> GateReport:
         if not (stage.folder / name).is_file() or sha256_file(stage.folder / name) != digest
     ]
     base = resolve_base(recipe)
-    training = tuned_stage(recipe, base)
-    signed = training.require("run `wellgate train`").outputs
-    problems += [
-        f"{training.folder / name}: changed or missing since it was trained"
-        for name, digest in signed.items()
-        if not (training.folder / name).is_file() or sha256_file(training.folder / name) != digest
-    ]
+    for training in training_stages(recipe, base):
+        signed = training.require("run `wellgate train`").outputs
+        problems += [
+            f"{training.folder / name}: changed or missing since it was trained"
+            for name, digest in signed.items()
+            if not (training.folder / name).is_file() or sha256_file(training.folder / name) != digest
+        ]
+    problems += _broken_lineage(recipe, base)
     if problems:
         raise _refused(problems)
     report = read_report(stage.folder / "report.json")
@@ -101,6 +104,14 @@ def evidence_holds(recipe: Recipe, stage: Stage) -> GateReport:
     if problems:
         raise _refused(problems)
     return report
+
+
+def _broken_lineage(recipe: Recipe, base: Base) -> list[str]:
+    try:
+        lineage.trained(recipe, base)
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def _records(path: Path) -> list[Graded]:

@@ -25,6 +25,7 @@ SECTIONS = (
     recipe.Sft,
     recipe.Lora,
     recipe.Dpo,
+    recipe.Kto,
     recipe.Gate,
     recipe.Export,
 )

@@ -1,1 +1,1 @@
-"""LoRA SFT and DPO on prepared data."""
+"""LoRA SFT, DPO and KTO on prepared data."""

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wellgate import model as loading
+from wellgate.base import Base
+from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.model import ADAPTER_CONFIG
+from wellgate.recipe import Recipe
+from wellgate.run import Stage
 
 
-@dataclass(frozen=True)
-class Pinned:
-    """The base as adapter configs name it: a public name and revision, never a machine's path."""
+def save_adapter(model: Any, folder: Path, base: Base) -> None:
+    """Save the trained adapter alone, its config in one spelling, and swap it in whole.
 
-    name: str
-    revision: str | None
-
-
-def save_adapter(model: Any, folder: Path, base: Pinned) -> None:
-    """Save the trained adapter alone, its config in one spelling, and swap it in whole."""
+    The config names the base by its public name and revision, never by a machine's path.
+    """
     target, work = folder / "adapter", folder / "adapter.work"
     shutil.rmtree(work, ignore_errors=True)
     if "ref" in model.peft_config:
@@ -35,3 +35,20 @@ def save_adapter(model: Any, folder: Path, base: Pinned) -> None:
     write_text(path, json.dumps(config, indent=1, sort_keys=True) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     work.rename(target)
+
+
+def require_reloads(stage: Stage, recipe: Recipe, base: Base, probe: Sequence[int], trained: Any) -> None:
+    """Base and saved adapter, loaded afresh, give the logits (tokens, vocabulary) of the trained model, to the last bit.
+
+    Raises:
+        InputError: they are another model.
+    """
+    import torch
+
+    fresh = loading.load_model(base, recipe.model.dtype, stage.folder / "adapter").eval()
+    drift = (loading.logits(fresh, probe) - trained).abs().max()
+    if not torch.equal(drift, torch.zeros_like(drift)):
+        raise InputError(
+            f"{stage.name}: the saved adapter reloads to another model (logits differ by up to {float(drift):.3g});"
+            " the stage is not signed; this is a bug, please report it"
+        )

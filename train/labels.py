@@ -15,7 +15,7 @@ from jinja2.exceptions import TemplateError
 
 from wellgate.errors import InputError
 from wellgate.model import conversation, encode, render
-from wellgate.records import Conversation, Preference
+from wellgate.records import Conversation, Feedback, Preference
 
 IGNORED = -100
 """Label of a position that the loss does not see (PyTorch's `ignore_index`)."""
@@ -28,6 +28,21 @@ class Labelled:
     id: str
     input_ids: list[int]
     labels: list[int]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One judged reply as token ids; the completion ends with the end-of-turn token."""
+
+    id: str
+    prompt_ids: list[int]
+    completion_ids: list[int]
+    desirable: bool
+
+    @property
+    def length(self) -> int:
+        """Tokens in all."""
+        return len(self.prompt_ids) + len(self.completion_ids)
 
 
 @dataclass(frozen=True)
@@ -90,20 +105,35 @@ def _supervised(tokenizer: Any, messages: Sequence[dict[str, str]], turn: int, t
 def pair(tokenizer: Any, system_prompt: str, record: Preference) -> Pair:
     """Tokens of one preference pair: both sides continue the same prompt tokens."""
     messages = conversation(system_prompt, record.prompt)
-    prompt_ids = list(encode(tokenizer, _rendered(tokenizer, messages, True, record.id))["input_ids"])
+    prompt_ids, sides = _replies(tokenizer, messages, (record.chosen, record.rejected), record.id)
+    return Pair(record.id, prompt_ids, *sides)
+
+
+def judged(tokenizer: Any, system_prompt: str, record: Feedback) -> Judged:
+    """Tokens of one judged reply and of what it answers."""
+    *messages, last = conversation(system_prompt, record.messages)
+    prompt_ids, (completion_ids,) = _replies(tokenizer, messages, (last["content"],), record.id)
+    return Judged(record.id, prompt_ids, completion_ids, record.desirable)
+
+
+def _replies(
+    tokenizer: Any, messages: Sequence[dict[str, str]], replies: Sequence[str], id: str
+) -> tuple[list[int], list[list[int]]]:
+    """Tokens of the prompt, and of each reply that continues it."""
+    prompt_ids = list(encode(tokenizer, _rendered(tokenizer, messages, True, id))["input_ids"])
     sides = []
-    for reply in (record.chosen, record.rejected):
+    for reply in replies:
         turns = [*messages, {"role": "assistant", "content": reply}]
-        _require_plain(tokenizer, turns, record.id)
-        text = _rendered(tokenizer, turns, False, record.id)
-        _, end = _supervised(tokenizer, turns, len(messages), text, record.id)
+        _require_plain(tokenizer, turns, id)
+        text = _rendered(tokenizer, turns, False, id)
+        _, end = _supervised(tokenizer, turns, len(messages), text, id)
         ids = list(encode(tokenizer, text[:end])["input_ids"])
         if ids[: len(prompt_ids)] != prompt_ids:
-            raise _refused(record.id, "a token reaches across the border of an assistant turn")
+            raise _refused(id, "a token reaches across the border of an assistant turn")
         if ids[-1] not in _special(tokenizer):
-            raise _refused(record.id, "the template ends a turn without an end token")
+            raise _refused(id, "the template ends a turn without an end token")
         sides.append(ids[len(prompt_ids) :])
-    return Pair(record.id, prompt_ids, *sides)
+    return prompt_ids, sides
 
 
 def _rendered(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt: bool, id: str) -> str:

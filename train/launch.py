@@ -16,7 +16,7 @@ from wellgate.errors import INPUT_WRONG, Crashed, InputError, guarded
 from wellgate.files import write_text
 from wellgate.recipe import Recipe, load
 from wellgate.run import ROOT, Manifest, Stage
-from wellgate.stages import dpo_stage, resolve_base, root, sft_stage
+from wellgate.stages import planned, resolve_base, root
 
 StageOf = Callable[[Recipe, Base], Stage]
 Work = Callable[[Recipe, Base, Stage], Manifest]
@@ -25,9 +25,7 @@ Work = Callable[[Recipe, Base, Stage], Manifest]
 def launch(recipe: Recipe) -> None:
     """Run each training stage that is not done yet in a launched process."""
     base = resolve_base(recipe)
-    stages: list[StageOf] = [sft_stage] if recipe.sft else []
-    stages += [dpo_stage] if recipe.dpo else []
-    for stage_of in stages:
+    for stage_of in planned(recipe):
         stage = stage_of(recipe, base)
         if stage.manifest():
             print(f"{stage.name}: cached ({stage.folder})")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from train.labels import Labelled, Pair
+from train.labels import Judged, Labelled, Pair
 from wellgate.errors import InputError
 from wellgate.files import sha256_file, sha256_text
 from wellgate.recipe import Recipe
-from wellgate.records import Conversation, Preference, read_jsonl, read_parquet
+from wellgate.records import Conversation, Feedback, Preference, read_jsonl, read_parquet
 from wellgate.run import Stage
 from wellgate.stages import prepared
 
-T = TypeVar("T", Conversation, Preference)
-Row = TypeVar("Row", Labelled, Pair)
+T = TypeVar("T", Conversation, Preference, Feedback)
+Row = TypeVar("Row", Labelled, Pair, Judged)
 
 
 def read_prepared(recipe: Recipe, name: str, model: type[T]) -> list[T]:

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train.adapter import Pinned, save_adapter
+from train.adapter import require_reloads, save_adapter
 from train.checkpoints import last_checkpoint, plain_full_disk
+from wellgate import lineage
 from wellgate import model as loading
+from wellgate.base import Base
 from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
 from wellgate.recipe import Recipe
+from wellgate.records import Lineage
 from wellgate.run import Manifest, Stage
 
 
@@ -63,11 +66,31 @@ def last(history: Sequence[float], steps: int = 5) -> float:
     return sum(history[-steps:]) / len(history[-steps:])
 
 
-def finish(stage: Stage, recipe: Recipe, trainer: Any, base: Pinned, counts: dict[str, Any]) -> Manifest:
-    """Save the adapter, sign the stage, and throw the checkpoints away."""
+def finish(
+    stage: Stage,
+    recipe: Recipe,
+    trainer: Any,
+    base: Base,
+    counts: dict[str, Any],
+    probe: Sequence[int],
+    before: Lineage | None = None,
+    reports: Sequence[str] = (),
+) -> Manifest:
+    """Save the adapter, prove that it reloads, sign the stage, and throw the checkpoints away.
+
+    Args:
+        probe: token ids of one row, on which the reloaded model must answer as the trained one.
+        before: the lineage that the stage continued; None where it began on the base.
+        reports: further files that the stage has written into its folder.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    trained = loading.logits(model, probe)
     with plain_full_disk(stage.folder):
-        save_adapter(trainer.accelerator.unwrap_model(trainer.model), stage.folder, base)
+        save_adapter(model, stage.folder, base)
+    require_reloads(stage, recipe, base, probe, trained)
+    lineage.write(stage, before or lineage.origin(recipe, base))
     write_text(stage.folder / "recipe.json", recipe.model_dump_json(indent=1) + "\n")
-    manifest = stage.complete([f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}"], counts)
+    outputs = [f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}", lineage.FILE, *reports]
+    manifest = stage.complete(outputs, counts)
     shutil.rmtree(stage.folder / "checkpoints", ignore_errors=True)
     return manifest

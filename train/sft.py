@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from train import session
-from train.adapter import Pinned
 from train.arguments import lora_config, trainer_arguments
 from train.labels import IGNORED, Labelled, label
 from train.rows import read_prepared, select, within_length
@@ -67,7 +66,7 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         "first_loss": history[0],
         "last_loss": session.last(history),
     }
-    return session.finish(stage, recipe, trainer, Pinned(base.name, base.revision), counts)
+    return session.finish(stage, recipe, trainer, base, counts, rows[0].input_ids)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 import trl.trainer.utils as trl_utils
+from peft.helpers import disable_input_dtype_casting
 from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from trl import DPOTrainer, SFTTrainer
+from trl import DPOTrainer, KTOTrainer, SFTTrainer
 
 trl_utils._use_triton = lambda device: True
 """TRL projects only supervised positions through the language-model head, but on Triton devices alone (on others
@@ -32,6 +33,17 @@ class PlainLines(TrainerCallback):  # type: ignore[misc]
                 f"{self.label}: step {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}, {seconds:.0f} s",
                 flush=True,
             )
+
+
+class FirstLoss(TrainerCallback):  # type: ignore[misc]
+    """Hands the loss of the very first step to a check that may stop the run."""
+
+    def __init__(self, require: Callable[[float], None]) -> None:
+        self.require = require
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if state.global_step == 1 and logs and "loss" in logs:
+            self.require(float(logs["loss"]))
 
 
 def _show_progress(trainer: Any, label: str) -> None:
@@ -79,7 +91,23 @@ class SupervisedTrainer(Ordered, SFTTrainer):  # type: ignore[misc]
         """No TRL card in checkpoints: the gate writes the card."""
 
 
-class PreferenceTrainer(Ordered, DPOTrainer):  # type: ignore[misc]
+class Continued:
+    """A trainer that goes on with an adapter, against a frozen copy of it named `ref`, on rows of token ids."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
+    def _precompute_ref_logps(self, *args: Any, **kwargs: Any) -> Any:
+        """With the precision that training has (`session.train`)."""
+        own: Any = super()
+        with disable_input_dtype_casting(self.model):  # type: ignore[attr-defined]
+            return own._precompute_ref_logps(*args, **kwargs)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """No TRL card in checkpoints: the gate writes the card."""
+
+
+class PreferenceTrainer(Continued, Ordered, DPOTrainer):  # type: ignore[misc]
     """TRL's DPO on rows with `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -91,28 +119,10 @@ class PreferenceTrainer(Ordered, DPOTrainer):  # type: ignore[misc]
         if "length" not in self._signature_columns:
             self._signature_columns.append("length")  # kept for the sampler that groups by length
 
-    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
-        return dataset
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """No TRL card in checkpoints: the gate writes the card."""
+class FeedbackTrainer(Continued, KTOTrainer):  # type: ignore[misc]
+    """TRL's KTO on rows with `prompt_ids`, `completion_ids`, `KL_completion_ids` and `label`, in their order."""
 
-    def reference(self) -> list[Any]:
-        """Copies of the frozen reference adapter's weights. (Its logits are computed under autocast once training began.)"""
-        return [one.detach().clone() for name, one in self.model.named_parameters() if ".ref." in name]
-
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def logits(self, input_ids: list[int], adapter: str) -> Any:
-        """Logits (tokens, vocabulary) of one sequence under one of the model's adapters."""
-        model = self.accelerator.unwrap_model(self.model)
-        training, active = model.training, model.active_adapter
-        model.eval()
-        model.set_adapter(adapter)
-        try:
-            return model(input_ids=torch.tensor([input_ids], device=model.device)).logits[0]
-        finally:
-            model.set_adapter(active)
-            model.train(training)
-            for name, parameter in model.named_parameters():
-                if ".ref." in name:
-                    parameter.requires_grad_(False)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _show_progress(self, "kto")

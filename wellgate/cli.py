@@ -39,7 +39,7 @@ def prepare(recipe: Recipe) -> int:
 
 
 def train(recipe: Recipe) -> int:
-    """SFT, then DPO, each through accelerate's own launcher"""
+    """SFT, then DPO or KTO, each through accelerate's own launcher"""
     from train.launch import launch
 
     launch(recipe)

@@ -99,6 +99,27 @@ def attach_adapter(model: Any, base: Base, adapter: Path, trainable: bool) -> An
     return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
 
 
+def logits(model: Any, input_ids: Sequence[int], adapter: str = "default") -> Any:
+    """Logits (tokens, vocabulary) of one sequence, without dropout, under one of a PEFT model's adapters.
+
+    The model is left as it was found: its mode, its active adapter, and what of it trains.
+    """
+    import torch
+
+    training, active = model.training, model.active_adapter
+    trains = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    model.eval()
+    model.set_adapter(adapter)
+    try:
+        with torch.no_grad():
+            return model(input_ids=torch.tensor([list(input_ids)], device=model.device)).logits[0]
+    finally:
+        model.set_adapter(active)
+        model.train(training)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in trains)
+
+
 def conversation(system_prompt: str, messages: Sequence[Message]) -> list[dict[str, str]]:
     """Messages as the chat template takes them, with the run's system prompt first."""
     head = [{"role": "system", "content": system_prompt}] if system_prompt else []

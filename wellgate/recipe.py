@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from wellgate import plugins
+from wellgate import losses, plugins
 from wellgate.errors import InputError
 from wellgate.records import Frozen
 
@@ -147,10 +148,53 @@ class Dpo(Training):
     """Peak learning rate of AdamW."""
     beta: Rate = 0.1
     """Strength of the pull towards the reference."""
-    loss_type: list[Literal["sigmoid", "ipo", "hinge", "robust", "sft"]] = ["sigmoid"]
-    """TRL's losses; several are summed."""
+    loss_type: Annotated[list[losses.DpoLoss], Field(min_length=1)] = ["sigmoid"]
+    """TRL's losses; several are summed. `[sigmoid, sft]` is RPO; `sigmoid_norm` divides by the replies' lengths."""
+    loss_weights: list[Rate] | None = None
+    """Weight of each loss; null: 1 each."""
     label_smoothing: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
-    """Assumed share of wrongly labelled pairs."""
+    """Assumed share of wrongly labelled pairs, for `robust`, `exo_pair`, `aot` and `aot_unpaired`."""
+    ld_alpha: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """LD-DPO: weight of the tokens by which one reply is longer than the other; null or 1: full weight."""
+    f_divergence_type: losses.Divergence = "reverse_kl"
+    """Divergence from the reference, for the losses of the difference of both rewards."""
+    f_alpha_divergence_coef: Number = 0.5
+    """Alpha of `alpha_divergence`."""
+    use_weighting: bool = False
+    """WPO: weigh pairs by how likely the model's own replies they are."""
+    discopop_tau: Rate = 0.05
+    """Temperature of `discopop`."""
+    precompute_ref_log_probs: bool = False
+    """Ask the reference once before training instead of in every step. In float32 only."""
+    max_length_bias: Annotated[Number, Field(ge=0.5, le=1)] = 0.8
+    """Largest share of pairs (of those that differ in length) whose chosen reply has more tokens; 1 allows any."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Dpo:
+        _refuse(losses.dpo_problems(self))
+        return self
+
+
+class Kto(Training):
+    """Learning from single judged replies, continuing the SFT adapter; its reference is the SFT model."""
+
+    learning_rate: Rate = 5e-5
+    """Peak learning rate of AdamW."""
+    beta: Rate = 0.1
+    """Strength of the pull towards the reference."""
+    loss_type: losses.KtoLoss = "kto"
+    """TRL's losses; `apo_zero_unpaired` does without the KL term."""
+    desirable_weight: Rate = 1.0
+    """Weight of desirable replies."""
+    undesirable_weight: Rate = 1.0
+    """Weight of undesirable replies."""
+    precompute_ref_log_probs: bool = False
+    """Ask the reference once before training instead of in every step. In float32 only."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Kto:
+        _refuse(losses.kto_problems(self))
+        return self
 
 
 class Gate(Frozen):
@@ -204,6 +248,8 @@ class Recipe(Frozen):
     """Supervised fine-tuning."""
     dpo: Dpo | None = None
     """Preference optimisation on top of SFT."""
+    kto: Kto | None = None
+    """Optimisation by unpaired feedback on top of SFT; instead of `dpo`."""
     gate: Gate | None = None
     """Safety and fairness evaluation."""
     export: Export | None = None
@@ -213,11 +259,26 @@ class Recipe(Frozen):
     def _order(self) -> Recipe:
         if self.dpo and not self.sft:
             raise ValueError("`dpo` continues the SFT adapter: add an `sft` section")
+        if self.kto and not self.sft:
+            raise ValueError("`kto` continues the SFT adapter: add an `sft` section")
+        if self.dpo and self.kto:
+            raise ValueError("`dpo` and `kto` both continue the SFT adapter: keep one of them")
+        for name, section in (("dpo", self.dpo), ("kto", self.kto)):
+            if section and section.precompute_ref_log_probs and self.model.dtype != "float32":
+                raise ValueError(
+                    f"`{name}.precompute_ref_log_probs` needs `model.dtype: float32`: in bfloat16 the reference's"
+                    " log-probabilities depend on the batch, and the first loss would not be that of an equal model"
+                )
         if self.gate and not self.sft:
             raise ValueError("`gate` judges a tuned model: add an `sft` section")
         if self.export and not self.gate:
             raise ValueError("`export` needs the gate's report: add a `gate` section")
         return self
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    if found := "; ".join(problems):
+        raise ValueError(found)
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Recipe:

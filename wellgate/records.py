@@ -51,6 +51,13 @@ class Conversation(Frozen):
     tags: tuple[str, ...] = ()
 
 
+class Feedback(Conversation):
+    """A conversation whose last turn, the assistant's, somebody has judged."""
+
+    desirable: Annotated[bool, Field(strict=True)]
+    """The judgement of that turn, and of no other."""
+
+
 class Preference(Frozen):
     """A prompt with a better and a worse reply."""
 
@@ -152,6 +159,31 @@ class Check(Frozen):
     note: str = ""
 
 
+class Step(Frozen):
+    """One training stage in a model's lineage."""
+
+    stage: Literal["sft", "dpo", "kto"]
+    key: str
+    """The stage's key: everything that decided its result."""
+    data: str
+    """Digest of the prepared rows that it read."""
+    adapter: str
+    """Digest over the adapter's files."""
+
+
+class Lineage(Frozen):
+    """What a model was made from, in order. `wellgate/lineage.py` writes, reads and checks it."""
+
+    base: str
+    """Public name of the base model."""
+    revision: str | None
+    weights: str
+    """Digest of the base's files."""
+    quantization: dict[str, Any] | None = None
+    """How the base was quantised while training; None: not at all."""
+    steps: tuple[Step, ...] = ()
+
+
 class GateReport(Frozen):
     """What the gate found. Everything in it can be recomputed from `records.jsonl`."""
 
@@ -175,6 +207,8 @@ class GateReport(Frozen):
     """Why the verdict is not a pass."""
     subjects: dict[str, dict[str, str]]
     """Subject to name and digests."""
+    lineage: Lineage
+    """What the tuned model was made from."""
     evidence: dict[str, str]
     """Digests of what was asked and how it was graded."""
 
@@ -221,6 +255,8 @@ def arrow_schema(model: type[BaseModel]) -> Any:
 def _arrow_type(field: str) -> Any:
     import pyarrow as pa
 
+    if field == "desirable":
+        return pa.bool_()
     if field in ("messages", "prompt"):
         return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     return pa.list_(pa.string()) if field == "tags" else pa.string()

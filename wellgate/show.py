@@ -19,7 +19,7 @@ def plan(recipe: Recipe) -> str:
         f"  model    {recipe.model.base}",
         f"  prepare  {', '.join(source.use for source in recipe.prepare.sources)}; filters: {', '.join(step.use for step in recipe.prepare.filters) or 'none'}",
     ]
-    for name, section in (("sft", recipe.sft), ("dpo", recipe.dpo)):
+    for name, section in (("sft", recipe.sft), ("dpo", recipe.dpo), ("kto", recipe.kto)):
         if section:
             length = f"{section.max_steps} steps" if section.max_steps > 0 else f"{section.num_train_epochs:g} epochs"
             lines.append(
@@ -65,8 +65,9 @@ def _prepared(stage: Stage, manifest: Manifest) -> list[str]:
     if left["measured"]:
         per_1000 = left["per_1000"]
         found += f"; {per_1000['value']:.0f} [{per_1000['low']:.0f}, {per_1000['high']:.0f}] expected to be left in 1,000 records"
+    judged = f" and {counts['feedback']} judged replies" * bool(counts["feedback"])
     return [
-        f"prepared  {counts['train']} conversations and {counts['preferences']} pairs to train on, {counts['held_out']} held out; "
+        f"prepared  {counts['train']} conversations and {counts['preferences']} pairs{judged} to train on, {counts['held_out']} held out; "
         f"{sum(counts['rejected'].values())} rows left out; {sum(counts['personal_data_replaced'].values())} pieces of personal data replaced{found}",
         f"          {stage.folder / 'DATASHEET.md'}",
     ]

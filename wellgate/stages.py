@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,12 +77,31 @@ def sft_stage(recipe: Recipe, base: Base) -> Stage:
 
 
 def dpo_stage(recipe: Recipe, base: Base) -> Stage:
-    assert recipe.dpo is not None
+    return _continued(recipe, base, "dpo", "preferences")
+
+
+def kto_stage(recipe: Recipe, base: Base) -> Stage:
+    return _continued(recipe, base, "kto", "feedback")
+
+
+def _continued(recipe: Recipe, base: Base, name: str, rows: str) -> Stage:
+    """A stage that trains the SFT adapter further, on one prepared file."""
+    section = getattr(recipe, name)
+    assert section is not None
     _, data = prepared(recipe)
     adapter = sft_stage(recipe, base).require("run `wellgate train` first").digest
-    config = recipe.dpo.model_dump(mode="json") | _training_context(recipe)
-    inputs = {"base": base.digest, "sft": adapter, "preferences": data.outputs[f"preferences.{recipe.prepare.format}"]}
-    return Stage("dpo", root(recipe), config, inputs, code_digest("train", "wellgate/model.py"), code_in_key=False)
+    config = section.model_dump(mode="json") | _training_context(recipe)
+    inputs = {"base": base.digest, "sft": adapter, rows: data.outputs[f"{rows}.{recipe.prepare.format}"]}
+    return Stage(name, root(recipe), config, inputs, code_digest("train", "wellgate/model.py"), code_in_key=False)
+
+
+TRAINING: dict[str, Callable[[Recipe, Base], Stage]] = {"sft": sft_stage, "dpo": dpo_stage, "kto": kto_stage}
+"""Section of the recipe to its stage, in the order in which they run."""
+
+
+def planned(recipe: Recipe) -> list[Callable[[Recipe, Base], Stage]]:
+    """The training stages that the recipe has."""
+    return [stage_of for name, stage_of in TRAINING.items() if getattr(recipe, name)]
 
 
 def _training_context(recipe: Recipe) -> dict[str, object]:
@@ -90,15 +110,17 @@ def _training_context(recipe: Recipe) -> dict[str, object]:
 
 def training_stages(recipe: Recipe, base: Base) -> list[Stage]:
     """The training stages whose inputs exist so far, in order."""
-    stages = [sft_stage(recipe, base)] if recipe.sft else []
-    if recipe.dpo and stages[0].manifest():
-        stages.append(dpo_stage(recipe, base))
+    stages: list[Stage] = []
+    for stage_of in planned(recipe):
+        if stages and not stages[-1].manifest():
+            break
+        stages.append(stage_of(recipe, base))
     return stages
 
 
 def tuned_stage(recipe: Recipe, base: Base) -> Stage:
     """The stage whose adapter is the result of the run."""
-    return dpo_stage(recipe, base) if recipe.dpo else sft_stage(recipe, base)
+    return planned(recipe)[-1](recipe, base)
 
 
 def subjects(recipe: Recipe, base: Base) -> tuple[Subject, Subject]:

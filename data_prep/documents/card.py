@@ -76,6 +76,7 @@ def tags(section: Prepare, counts: Mapping[str, Any]) -> list[str]:
         "conversational",
         "wellgate",
         *(["preference", "dpo"] if counts["preferences"] else []),
+        *(["feedback", "kto"] if counts["feedback"] else []),
         *(["de-identified"] if privacy.deidentified(section, counts) else []),
         *(["synthetic"] if kinds == {"synthetic"} else []),
     ]
@@ -86,6 +87,7 @@ def configs(counts: Mapping[str, Any], form: str) -> list[dict[str, Any]]:
     kinds = {
         "conversations": {"train": "train", "test": "held_out"},
         "preferences": {"train": "preferences", "test": "preferences_held_out"},
+        "feedback": {"train": "feedback", "test": "feedback_held_out"},
     }
     files = {
         kind: [{"split": split, "path": f"{part}.{form}"} for split, part in parts.items() if counts[part]]

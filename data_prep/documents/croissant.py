@@ -24,6 +24,8 @@ DESCRIPTIONS = {
     "held_out": "Conversations of clients and authors that training never sees.",
     "preferences": "A prompt with a better and a worse reply, to train on.",
     "preferences_held_out": "Preference pairs of clients and authors that training never sees.",
+    "feedback": "Conversations whose last reply somebody has judged, to train on.",
+    "feedback_held_out": "Judged conversations of clients and authors that training never sees.",
 }
 
 
@@ -74,7 +76,8 @@ def _records(mlc: Any, part: str, file: str) -> Any:
 def _column(mlc: Any, part: str, file: str, name: str) -> Any:
     source = mlc.Source(file_object=file, extract=mlc.Extract(column=name))
     repeated = {"repeated": True} if name == "tags" else {}
-    return mlc.Field(id=f"{part}/{name}", name=name, data_types=[mlc.DataType.TEXT], source=source, **repeated)
+    kind = mlc.DataType.BOOL if name == "desirable" else mlc.DataType.TEXT
+    return mlc.Field(id=f"{part}/{name}", name=name, data_types=[kind], source=source, **repeated)
 
 
 def _turns(mlc: Any, part: str, file: str, name: str) -> Any:

@@ -11,13 +11,15 @@ from typing import Any
 import pyarrow as pa
 
 from wellgate.errors import InputError
-from wellgate.records import Conversation, Frozen, Preference, arrow_schema
+from wellgate.records import Conversation, Feedback, Preference, arrow_schema
 
-PARTS: dict[str, type[Frozen]] = {
+PARTS: dict[str, type[Conversation] | type[Preference]] = {
     "train": Conversation,
     "held_out": Conversation,
     "preferences": Preference,
     "preferences_held_out": Preference,
+    "feedback": Feedback,
+    "feedback_held_out": Feedback,
 }
 ROWS = 1024
 """Records in a batch."""

@@ -11,7 +11,10 @@ from data_prep.documents.coverage import LEVELS
 from data_prep.documents.markdown import ordered, printable
 
 TOPICS = ("topic", "theme", "condition", "problem", "emotion")
-KINDS = {"conversations": ("train", "held_out"), "pairs": ("preferences", "preferences_held_out")}
+KINDS = {
+    "conversations": ("train", "held_out", "feedback", "feedback_held_out"),
+    "pairs": ("preferences", "preferences_held_out"),
+}
 COLOURS = {"conversations": "#2f6f8f", "pairs": "#d99a4e"}
 BARS, FEWEST = 12, 6
 """Values that a panel shows, and for how many it leaves room."""

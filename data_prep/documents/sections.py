@@ -34,11 +34,13 @@ def total(counts: Counts) -> int:
 def what(section: Prepare, counts: Counts) -> list[str]:
     """What this is, in plain sentences."""
     conversations, pairs = counts["train"] + counts["held_out"], counts["preferences"] + counts["preferences_held_out"]
+    judged = counts["feedback"] + counts["feedback_held_out"]
     said = f"{number(conversations)} conversations about mental health and {number(pairs)} preference pairs"
+    said += f" and {number(judged)} judged replies" * bool(judged)
     removed = "de-identified" if deidentified(section, counts) else "NOT de-identified"
     return [
         f"{said}, prepared for fine-tuning by wellgate from {len(section.sources)} source{'s' * (len(section.sources) != 1)}.",
-        f"The texts are {removed}, duplicates are left out, and {number(counts['held_out'] + counts['preferences_held_out'])}"
+        f"The texts are {removed}, duplicates are left out, and {number(sum(counts[part] for part in PARTS if part.endswith('held_out')))}"
         " records are held out by client or author.",
     ]
 
@@ -65,6 +67,7 @@ def composition(counts: Counts) -> list[str]:
                 f"Languages: {listed(counts['languages'])}",
                 f"Licences: {listed(counts['licences'])}",
                 f"Consent: {listed(counts['consent'])}",
+                *([f"Judged replies: {listed(counts['feedback_balance'])}"] if counts["feedback_balance"] else []),
             ]
         ),
     ]
@@ -214,10 +217,12 @@ def blocked(counts: Counts) -> list[str]:
 def uses(counts: Counts) -> list[str]:
     """What it is made for."""
     pairs = [f"Preference optimisation on {number(counts['preferences'])} pairs."] if counts["preferences"] else []
+    judged = [f"Learning from feedback on {number(counts['feedback'])} replies."] if counts["feedback"] else []
     return [
         f"Supervised fine-tuning of supportive-conversation models on {number(counts['train'])} conversations; every tuned"
         " model has to pass a safety and fairness gate before release.",
         *pairs,
+        *judged,
         "Held-out parts are for measuring, not for training.",
     ]
 

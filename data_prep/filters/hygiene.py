@@ -1,6 +1,7 @@
 """Check what the assistant says in training targets: fix it, reject the record, or only count it, rule by rule.
 
-Turns of the roles `assistant` and `chosen` are checked; what a user says, and a rejected reply, is left as it is.
+Turns of the roles `assistant` and `chosen` are checked; what a user says, a rejected reply, and one that feedback calls
+undesirable (its role is `rejected` too), is left as it is.
 The rules are the files of `data_prep/hygiene/rules/`; each has an action of its own that the recipe may change::
 
     filters: [deidentify, {use: hygiene, rules: {stigma_terms: warn}}]

@@ -6,7 +6,8 @@ One row::
      {"role": "assistant", "content": "..."}], "language": "en", "tags": ["sleep"],
      "licence": "CC-BY-4.0", "consent": "consented"}
 
-or a preference pair, with `prompt` (messages that end with the user), `chosen`, `rejected` and `reason` in place
+The same with `"desirable": true` or `false` is feedback: a judgement of its last turn, for `kto` and not for `sft`.
+Or a preference pair, with `prompt` (messages that end with the user), `chosen`, `rejected` and `reason` in place
 of `messages`. `messages` (or the pair) is required; `id` defaults to the line, `group` to the id. Turns alternate,
 the user's first; a system turn may stand before them. `licence` and `consent` stand in the recipe and hold
 for every row that does not state its own.
@@ -50,4 +51,6 @@ class Jsonl(OneFile):
         if "chosen" in fields:
             shared |= {key: fields.get(key, "") for key in ("chosen", "rejected", "reason")}
             return reader.preference(row, id, fields.get("prompt"), **shared)
+        if fields.get("desirable") is not None:
+            shared["desirable"] = fields["desirable"]
         return reader.conversation(row, id, fields.get("messages"), **shared)
