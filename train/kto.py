@@ -43,19 +43,15 @@ def feedback(recipe: Recipe, section: Kto, tokenizer: Any) -> tuple[list[Judged]
     require_both(report)
     if note := balance_note(report, section):
         print(note)
-    return batched(rows, section.per_device_train_batch_size, recipe.seed), report
+    return shuffled(rows, recipe.seed), report
 
 
-def batched(rows: Sequence[Judged], size: int, seed: int) -> list[Judged]:
-    """Batches of rows of like length, in an order that the seed decides; a batch that is not full comes last.
+def shuffled(rows: Sequence[Judged], seed: int) -> list[Judged]:
+    """The order of training, the same in every epoch, since each row's KL completion stands in its batch.
 
-    KTO's batches are the same in every epoch: each row's KL completion stands in its batch.
+    Not by length: one judgement's replies may well be the longer ones, and batches of one judgement teach less.
     """
-    ordered = sorted(rows, key=lambda row: (row.length, row.id))
-    batches = [ordered[first : first + size] for first in range(0, len(ordered), size)]
-    whole = [batch for batch in batches if len(batch) == size]
-    random.Random(seed).shuffle(whole)
-    return [row for batch in [*whole, *batches[len(whole) :]] for row in batch]
+    return random.Random(seed).sample(sorted(rows, key=lambda row: row.id), len(rows))
 
 
 def mismatched(rows: Sequence[Judged], size: int) -> list[list[int]]:
@@ -86,7 +82,7 @@ def build_trainer(recipe: Recipe, section: Kto, base: Base, stage: Stage, rows: 
     }
     if section.loss_type == "kto":
         columns["KL_completion_ids"] = mismatched(rows, section.per_device_train_batch_size)
-    fixed = {"train_sampling_strategy": "sequential"}  # the rows stand in batches already
+    fixed = {"train_sampling_strategy": "sequential"}  # the rows are shuffled already
     return FeedbackTrainer(
         model=model,
         args=KTOConfig(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,18 @@ class Runs:
 
 
 @pytest.fixture
-def runs(tiny_recipe: Path, tiny_run: Path, tmp_path: Path) -> Runs:
-    """The finished run of the tiny recipe, in a copy."""
-    shutil.copytree(tiny_run.parent / "runs", tmp_path / "copy")
-    return Runs(tiny_run, tmp_path / "copy")
+def copied(tmp_path: Path, alone: Callable[[Path], AbstractContextManager[None]]) -> Iterator[Callable[[Path], Runs]]:
+    """A recipe with a copy of its runs, which may be changed."""
+
+    def copy(recipe: Path) -> Runs:
+        shutil.copytree(recipe.parent / "runs", tmp_path / "copy")
+        return Runs(recipe, tmp_path / "copy")
+
+    with alone(tmp_path / "cache"):
+        yield copy
+
+
+@pytest.fixture
+def runs(tiny_run: Path, copied: Callable[[Path], Runs]) -> Runs:
+    """The finished run of the tiny recipe."""
+    return copied(tiny_run)
