@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 import trl.trainer.utils as trl_utils
+from datasets import disable_progress_bars
 from peft.helpers import disable_input_dtype_casting
 from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
@@ -98,8 +100,11 @@ class Continued:
         return dataset
 
     def _precompute_ref_logps(self, *args: Any, **kwargs: Any) -> Any:
-        """With the precision that training has (`session.train`)."""
+        """With the precision that training has (`session.train`), and a bar on a terminal only."""
         own: Any = super()
+        if not sys.stderr.isatty():
+            os.environ["TQDM_DISABLE"] = "1"
+            disable_progress_bars()
         with disable_input_dtype_casting(self.model):  # type: ignore[attr-defined]
             return own._precompute_ref_logps(*args, **kwargs)
 

@@ -208,7 +208,7 @@ def test_a_model_that_is_not_failed_is_exported_once(
     export, stage = passed.folder / "export", passed.stage("gate")
     assert {path.name for path in export.iterdir()} == {
         "adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "generation_config.json", "system_prompt.txt", "crisis_registry.yaml", "report.json", "report.md", "README.md",
+        "generation_config.json", "system_prompt.txt", "crisis_registry.yaml", "report.json", "report.md", "README.md", "lineage.json",
     }  # fmt: skip
     for name in ("report.json", "report.md", "system_prompt.txt"):
         assert sha256(export / name) == sha256(stage / name)
