@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -53,6 +54,7 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
         "## Training",
         "",
         *(_training(manifest) for manifest in training),
+        *privacy(training),
         "",
         "## Lineage",
         "",
@@ -94,9 +96,53 @@ def _data(data: Manifest) -> list[str]:
     return [
         f"- {counts['train']} conversations, {counts['preferences']} preference pairs and {counts['feedback']} judged replies; {counts['held_out']} conversations held out by group",
         f"- Licences: {', '.join(sorted(counts['licences']))}; consent: {', '.join(sorted(counts['consent']))}",
+        duplicates(data),
         *(f"- Not for release: {reason}" for reason in counts["terms"]["blocks_release"]),
         f"- Personal data replaced: {sum(counts['personal_data_replaced'].values())} spans; recall on hand-marked spans: {recall['recall'] if recall else 'not measured'}",
     ]
+
+
+def duplicates(data: Manifest) -> str:
+    """How many copies were left out before training: what stands there often is memorised first."""
+    left_out = data.counts["rejected"]
+    looked = {"exact": True, "near": data.config["near_duplicates"], "semantic": data.config["same_meaning"]}
+    found = {
+        kind: sum(many for reason, many in left_out.items() if reason.startswith(f"dedup: {kind}")) for kind in looked
+    }
+    said = (f"{many} {kind}" if looked[kind] else f"{kind} ones not looked for" for kind, many in found.items())
+    return f"- Duplicates left out before training: {', '.join(said)}"
+
+
+def privacy(training: Sequence[Manifest]) -> list[str]:
+    """What training planted or promised: canaries, differential privacy, and what it does not cover."""
+    lines = []
+    for counts in (manifest.counts for manifest in training):
+        if found := counts.get("canaries"):
+            lines.append(
+                f"- {found['planted']} canaries planted ({found['rows']} of {counts['rows']} rows): invented conversations with a random secret,"
+                " to measure what training memorises. The model may repeat them; they are nobody's words"
+            )
+        if promised := counts.get("privacy"):
+            lines.append(_promise(promised))
+            lines += ["- The DPO stage after it is not private: its pairs are not covered"] * (len(training) > 1)
+    return lines
+
+
+def _promise(promised: dict[str, Any]) -> str:
+    client, line = promised["client"], f"- SFT with differential privacy: epsilon {promised['epsilon']:.2f}"
+    line += f" at delta {promised['delta']:g} for one row of the training data (noise {promised['noise_multiplier']:.3g}, {promised['accountant']} accountant, random numbers not cryptographic)."
+    if client["rows"] == 1:
+        line += " No client has more than one row."
+    elif client["epsilon"]:
+        line += (
+            f" For a client with {client['rows']} rows: epsilon {client['epsilon']:.2f} at delta {client['delta']:.2g}."
+        )
+    else:
+        line += f" For a client with {client['rows']} rows it promises nothing."
+    line += " It covers the adapter, not the losses above, nor settings that were chosen by looking at results."
+    return line + (
+        " The noise came from a known seed: **the promise is void**." if promised["noise_seed_known"] else ""
+    )
 
 
 def _training(manifest: Manifest) -> str:

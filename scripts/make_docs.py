@@ -24,6 +24,8 @@ SECTIONS = (
     Columns,
     recipe.Sft,
     recipe.Lora,
+    recipe.Canaries,
+    recipe.Private,
     recipe.Dpo,
     recipe.Kto,
     recipe.Gate,

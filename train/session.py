@@ -76,6 +76,21 @@ def finish(
     before: Lineage | None = None,
     reports: Sequence[str] = (),
 ) -> Manifest:
+    """Sign what the trainer has trained; see `sign`."""
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    return sign(stage, recipe, model, base, counts, probe, before, reports)
+
+
+def sign(
+    stage: Stage,
+    recipe: Recipe,
+    model: Any,
+    base: Base,
+    counts: dict[str, Any],
+    probe: Sequence[int],
+    before: Lineage | None = None,
+    reports: Sequence[str] = (),
+) -> Manifest:
     """Save the adapter, prove that it reloads, sign the stage, and throw the checkpoints away.
 
     Args:
@@ -83,7 +98,6 @@ def finish(
         before: the lineage that the stage continued; None where it began on the base.
         reports: further files that the stage has written into its folder.
     """
-    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     trained = loading.logits(model, probe)
     with plain_full_disk(stage.folder):
         save_adapter(model, stage.folder, base)

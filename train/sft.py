@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from train import session
+from train import canaries, private, session
 from train.arguments import lora_config, trainer_arguments
 from train.labels import IGNORED, Labelled, label
 from train.rows import read_prepared, select, within_length
@@ -19,14 +19,22 @@ from wellgate.run import Manifest, Stage
 from wellgate.stages import sft_stage
 
 
+def training_records(recipe: Recipe, section: Sft) -> list[Conversation]:
+    """The recipe's training rows, and the canaries that it plants among them."""
+    return select(read_prepared(recipe, "train", Conversation), section.max_rows) + canaries.rows(section)
+
+
 def labelled_rows(recipe: Recipe, section: Sft, tokenizer: Any) -> list[Labelled]:
     """The recipe's training rows as tokens and labels, none too long and none without supervision."""
-    records = select(read_prepared(recipe, "train", Conversation), section.max_rows)
+    records = training_records(recipe, section)
     rows = [label(tokenizer, recipe.model.system_prompt, record) for record in records]
     empty = [row.id for row in rows if all(one == IGNORED for one in row.labels)]
     if empty:
         raise InputError(f"sft: {len(empty)} rows have no supervised token (first {empty[0]})")
-    return within_length(rows, [len(row.input_ids) for row in rows], section.max_length, section.overlength, "sft")
+    kept = within_length(rows, [len(row.input_ids) for row in rows], section.max_length, section.overlength, "sft")
+    if section.canaries:
+        canaries.require_all_trained(section, kept)
+    return kept
 
 
 def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: Sequence[Labelled]) -> Any:
@@ -54,19 +62,32 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     section = recipe.sft
     assert section is not None
     session.begin(stage)
+    if section.private:
+        private.require_possible(section)
     rows = labelled_rows(recipe, section, loading.load_tokenizer(base))
+    counts, outputs, probe = counted(section, rows), canaries.write(section, stage.folder), rows[0].input_ids
+    if section.private:
+        model, history, promised = private.train(recipe, section, base, rows, training_records(recipe, section))
+        counts |= results(promised["steps"], history) | {"privacy": promised}
+        return session.sign(stage, recipe, model, base, counts, probe, reports=outputs)
     trainer = build_trainer(recipe, section, base, stage, rows)
     steps = session.train(trainer, stage.folder, "sft")
-    history = session.losses(trainer)
-    counts = {
+    counts |= results(steps, session.losses(trainer))
+    return session.finish(stage, recipe, trainer, base, counts, probe, reports=outputs)
+
+
+def counted(section: Sft, rows: Sequence[Labelled]) -> dict[str, Any]:
+    """Rows and tokens for the manifest, canaries among them."""
+    return {
         "rows": len(rows),
         "tokens": sum(len(row.input_ids) for row in rows),
         "supervised_tokens": sum(one != IGNORED for row in rows for one in row.labels),
-        "steps": steps,
-        "first_loss": history[0],
-        "last_loss": session.last(history),
-    }
-    return session.finish(stage, recipe, trainer, base, counts, rows[0].input_ids)
+    } | canaries.counted(section)
+
+
+def results(steps: int, history: Sequence[float]) -> dict[str, Any]:
+    """Steps and losses for the manifest."""
+    return {"steps": steps, "first_loss": history[0], "last_loss": session.last(history)}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -134,11 +134,68 @@ class Training(Frozen):
     """Train on this many rows at most, taken in order of their hashed ids."""
 
 
+class Canaries(Frozen):
+    """Invented conversations with a random secret, planted at training time to measure what is memorised.
+
+    A fair coin decides for each whether it is planted or held out as a reference. The secrets follow from the seed:
+    they guard nobody, but who has the recipe can know them.
+    """
+
+    repeats: Annotated[list[Count], Field(min_length=1)] = [1, 4, 16]
+    """Copies of a planted canary, one entry for each set of canaries."""
+    counts: Annotated[list[Count], Field(min_length=1)] = [400, 40, 40]
+    """Canaries in each of these sets, planted and held out together."""
+    roles: Annotated[list[Literal["assistant", "user"]], Field(min_length=1)] = ["assistant", "user"]
+    """Whose turn holds the secret, dealt in turn. User turns carry no loss: planting there measures just that."""
+    seed: Whole = 0
+    """Of the coins, secrets and openings."""
+
+    @model_validator(mode="after")
+    def _sets(self) -> Canaries:
+        if len(self.counts) != len(self.repeats):
+            raise ValueError(f"{len(self.repeats)} repeats and {len(self.counts)} counts: give one count for each")
+        if len(set(self.repeats)) != len(self.repeats):
+            raise ValueError("a number of repeats stands twice; give one count for both together")
+        return self
+
+
+class Private(Frozen):
+    """DP-SGD on the adapter through opacus: Poisson-drawn batches, each row's gradient clipped, Gaussian noise added.
+
+    It is a loop of its own in one process. `per_device_train_batch_size` times `gradient_accumulation_steps` is the
+    expected batch, `sft.max_grad_norm` gives way to this section's, nothing is resumed and no tracker is fed. The promise
+    covers the adapter, for the rows that training reads; not the logged losses, nor what was tuned by looking at them.
+    """
+
+    noise_multiplier: Rate | None = None
+    """Standard deviation of the noise, in units of `max_grad_norm`. This, or `target_epsilon`."""
+    target_epsilon: Rate | None = None
+    """The epsilon to end with; the noise follows from it."""
+    target_delta: Annotated[Rate, Field(lt=1)]
+    """Delta of the promise; it must be below 1 / rows."""
+    max_grad_norm: Rate = 1.0
+    """L2 norm to which the gradient of each row is clipped."""
+    unit: Literal["client", "record"] = "client"
+    """Whom the promise is about. `client` refuses data in which one has several rows; `record` says what is left for such a client."""
+    noise_seed: Whole | None = None
+    """null draws sampling and noise from the system's entropy. A number makes runs repeatable and the promise void: who knows it can subtract the noise."""
+
+    @model_validator(mode="after")
+    def _one_noise(self) -> Private:
+        if (self.noise_multiplier is None) == (self.target_epsilon is None):
+            raise ValueError("give either noise_multiplier or target_epsilon")
+        return self
+
+
 class Sft(Training):
     """Supervised fine-tuning with LoRA; the loss sees assistant turns and their end token only."""
 
     lora: Lora = Lora()
     """The adapter that SFT begins and DPO continues."""
+    canaries: Canaries | None = None
+    """Planted secrets for the memorisation audit; null plants none."""
+    private: Private | None = None
+    """Training with differential privacy (needs the extra `private`); null trains as usual."""
 
 
 class Dpo(Training):

@@ -19,7 +19,19 @@ from wellgate.files import sha256_file, sha256_lines, sha256_text, write_text
 from wellgate.records import Frozen, canonical_json
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "evaluate", "wandb", "numpy", "scipy")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "evaluate",
+    "wandb",
+    "opacus",
+    "numpy",
+    "scipy",
+)
 
 
 class Manifest(Frozen):

@@ -300,7 +300,7 @@ CHANGED: dict[str, Any] = {
 }  # fmt: skip
 ALIASES = {"gradient_checkpointing": {"activation_checkpointing"}}
 """Names of the same thing in transformers."""
-OURS = {"max_length", "overlength", "max_rows", "lora"}
+OURS = {"max_length", "overlength", "max_rows", "lora", "canaries", "private"}
 """Keys that wellgate reads itself, each with a test of its effect below."""
 
 
