@@ -104,6 +104,6 @@ def promise(private: Private, history: History, largest: int) -> dict[str, Any]:
         "client": {
             "rows": largest,
             "epsilon": bound * largest if exponent < 0 else None,
-            "delta": math.exp(exponent) if exponent < 0 else None,
+            "delta": largest * private.target_delta * math.exp((largest - 1) * bound) if exponent < 0 else None,
         },
     }
