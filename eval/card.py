@@ -124,7 +124,9 @@ def privacy(training: Sequence[Manifest]) -> list[str]:
             )
         if promised := counts.get("privacy"):
             lines.append(_promise(promised))
-            lines += ["- The DPO stage after it is not private: its pairs are not covered"] * (len(training) > 1)
+            lines += [
+                f"- {manifest.stage} after it is not private: its rows are not covered" for manifest in training[1:]
+            ]
     return lines
 
 

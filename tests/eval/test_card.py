@@ -92,4 +92,4 @@ def test_the_promise_is_said_with_its_limits(
 def test_dpo_after_a_private_sft_is_said_not_to_be_private(tiny_run: Path) -> None:
     said = lines(tiny_run, "sft", "dpo", privacy=PROMISE)
     assert len(said) == 2
-    assert "The DPO stage after it is not private" in said[1]
+    assert said[1].startswith("- dpo after it is not private: ")
