@@ -104,7 +104,7 @@ def test_a_training_that_died_between_its_last_step_and_its_manifest_is_not_trai
     sets = [f"{stage}.max_steps=2", f"{stage}.save_steps=2", f"{stage}.lr_scheduler_type=constant"]
     assert run(stage, recipe, *sets, f"runs_dir={tmp_path / 'whole'}") == 0
 
-    def die(*args: Any) -> NoReturn:
+    def die(*args: Any, **kwargs: Any) -> NoReturn:
         raise SystemExit(9)
 
     with monkeypatch.context() as patch:
