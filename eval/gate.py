@@ -6,20 +6,22 @@ import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from eval import policy as policies
 from eval.artefact import artefact_digest, shipped, tensor_digest
 from eval.card import card
-from eval.grading import controls, grade, metric
+from eval.grading import controls
 from eval.items import of_size
 from eval.replies import Responder, ensure
 from eval.replies import read as read_replies
 from eval.report import markdown
 from eval.statement import read_report, statement
 from eval.verdict import CLAIMS, TIER, judge
-from wellgate import lineage, registry
+from wellgate import lineage, registry, trackers
 from wellgate.base import Base
 from wellgate.files import sha256_file, sha256_text, write_text
+from wellgate.grading import grade, metric
 from wellgate.model import ADAPTER
 from wellgate.recipe import Recipe
 from wellgate.records import GateReport, Graded, write_jsonl
@@ -68,8 +70,31 @@ def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
         for name, text in pages(recipe, base, report).items():
             write_text(folder / name, text)
         counts = {"records": len(records), "verdict": report.verdict}
-        stage.complete(["records.jsonl", "report.json", "report.md", "system_prompt.txt", "CARD.preview.md"], counts)
+        manifest = stage.complete(
+            ["records.jsonl", "report.json", "report.md", "system_prompt.txt", "CARD.preview.md"], counts
+        )
+    _tell(tuned_stage(recipe, base).folder, report, manifest.digest)
     return report
+
+
+def _tell(tuned: Path, report: GateReport, digest: str) -> None:
+    """The verdict, to the trackers of the training that is judged. One that cannot be reached changes no verdict."""
+    facts = {
+        "verdict": report.verdict,
+        "passed": int(report.verdict == "pass"),
+        "claim": report.claim,
+        "tier": report.tier,
+        "size": report.size,
+        "policy": report.policy,
+        "failed": [check.id for check in report.checks if check.verdict != "pass"],
+        "hard_fails": len(report.hard_fails),
+        "subjects": report.subjects,
+        "report": digest,
+    }
+    try:
+        trackers.tell(tuned, "gate", facts)
+    except Exception as error:
+        print(f"gate: the trackers were not told the verdict ({type(error).__name__}); the report stands")
 
 
 def pages(recipe: Recipe, base: Base, report: GateReport) -> dict[str, str]:

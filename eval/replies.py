@@ -103,38 +103,25 @@ def answer(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list
     import torch
 
     model, tokenizer = responder.loaded()
-    inputs = tokenizer(list(batch.prompts), add_special_tokens=False, padding=True, return_tensors="pt").to(
-        model.device
-    )
     seed = sha256_text(f"{gate.seed}|{probe.use}|{batch.sample}|{batch.number}")
     torch.manual_seed(int(seed[:8], 16))
     sampling = {"do_sample": True, "temperature": gate.temperature, "top_k": 0, "top_p": 1.0}
+    decoding = sampling if batch.sample else {"do_sample": False}
     with torch.inference_mode():
-        output = model.generate(
-            **inputs,
-            max_new_tokens=gate.max_new_tokens,
-            pad_token_id=tokenizer.pad_token_id,
-            **(sampling if batch.sample else {"do_sample": False}),
+        written = loading.generate(model, tokenizer, batch.prompts, gate.max_new_tokens, **decoding)
+    return [
+        Reply(
+            probe=probe.use,
+            item=item.id,
+            subject=responder.subject.name,
+            sample=batch.sample,
+            text=one.text,
+            tokens=one.tokens,
+            finished=one.finished,
+            prompt_digest=sha256_text(prompt),
         )
-    new = output[:, inputs["input_ids"].shape[1] :].tolist()
-    return [_reply(responder, probe, batch, row, tokens) for row, tokens in enumerate(new)]
-
-
-def _reply(responder: Responder, probe: Probe, batch: Batch, row: int, tokens: list[int]) -> Reply:
-    model, tokenizer = responder.loaded()
-    ends = model.generation_config.eos_token_id
-    stop = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id}
-    length = next((place for place, token in enumerate(tokens) if token in stop), None)
-    return Reply(
-        probe=probe.use,
-        item=batch.items[row].id,
-        subject=responder.subject.name,
-        sample=batch.sample,
-        text=tokenizer.decode(tokens[:length], skip_special_tokens=True).strip(),
-        tokens=len(tokens) if length is None else length + 1,
-        finished=length is not None,
-        prompt_digest=sha256_text(batch.prompts[row]),
-    )
+        for item, prompt, one in zip(batch.items, batch.prompts, written, strict=True)
+    ]
 
 
 def _resumed(partial: Path) -> Iterator[Reply]:

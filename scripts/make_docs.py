@@ -26,6 +26,7 @@ SECTIONS = (
     recipe.Lora,
     recipe.Canaries,
     recipe.Private,
+    recipe.Watch,
     recipe.Dpo,
     recipe.Kto,
     recipe.Gate,

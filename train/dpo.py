@@ -62,7 +62,7 @@ def build_trainer(recipe: Recipe, section: Dpo, base: Base, stage: Stage, rows: 
     from train.trainers import PreferenceTrainer
 
     dump = section.model_dump()
-    return PreferenceTrainer(
+    trainer = PreferenceTrainer(
         model=model,
         args=DPOConfig(
             **trainer_arguments(section, recipe, stage.folder),
@@ -72,13 +72,14 @@ def build_trainer(recipe: Recipe, section: Dpo, base: Base, stage: Stage, rows: 
         train_dataset=Dataset.from_dict({name: [getattr(row, name) for row in rows] for name in COLUMNS}),
         processing_class=loading.load_tokenizer(base),
     )
+    return session.equip(trainer, recipe, section, base, stage)
 
 
 def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     """Train, or resume, check the lineage, and save the adapter."""
     section = recipe.dpo
     assert section is not None
-    session.begin(stage)
+    session.begin(stage, section)
     rows, report = pairs(recipe, section, loading.load_tokenizer(base))
     counts = {
         "pairs": len(rows),

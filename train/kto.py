@@ -83,7 +83,7 @@ def build_trainer(recipe: Recipe, section: Kto, base: Base, stage: Stage, rows: 
     if section.loss_type == "kto":
         columns["KL_completion_ids"] = mismatched(rows, section.per_device_train_batch_size)
     fixed = {"train_sampling_strategy": "sequential"}  # the rows are shuffled already
-    return FeedbackTrainer(
+    trainer = FeedbackTrainer(
         model=model,
         args=KTOConfig(
             **trainer_arguments(section, recipe, stage.folder) | fixed, **{name: dump[name] for name in TRL_KEYS}
@@ -91,13 +91,14 @@ def build_trainer(recipe: Recipe, section: Kto, base: Base, stage: Stage, rows: 
         train_dataset=Dataset.from_dict(columns),
         processing_class=loading.load_tokenizer(base),
     )
+    return session.equip(trainer, recipe, section, base, stage)
 
 
 def kto(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     """Train, or resume, check the lineage, and save the adapter."""
     section = recipe.kto
     assert section is not None
-    session.begin(stage)
+    session.begin(stage, section)
     rows, report = feedback(recipe, section, loading.load_tokenizer(base))
     counts = {
         "rows": len(rows),

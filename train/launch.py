@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -57,14 +58,36 @@ def _launch(recipe: Recipe, stage: Stage) -> None:
     ]
     options += ["--num_cpu_threads_per_process", str(os.cpu_count() or 1)]
     try:
-        launch_command(launch_command_parser().parse_args([*device, *options, script, str(resolved)]))
+        with passing_on_sigterm() as asked:
+            launch_command(launch_command_parser().parse_args([*device, *options, script, str(resolved)]))
     except SystemExit as stop:
         if failure.is_file():
             raise InputError(json.loads(failure.read_text(encoding="utf-8"))["message"]) from None
+        if asked:
+            raise Crashed(f"{stage.name}: interrupted; run again to go on from here") from None
         if stop.code:
             raise Crashed(
                 f"{stage.name}: the training process died; see its output above, then run again to resume"
             ) from None
+
+
+@contextmanager
+def passing_on_sigterm() -> Iterator[list[int]]:
+    """While a launched process trains, SIGTERM goes on to it: it saves, where this one alone would die and leave it."""
+    from psutil import Process
+
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        asked.append(number)
+        for child in Process().children():
+            child.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _failure_file(recipe: Recipe, name: str) -> Path:

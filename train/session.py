@@ -1,9 +1,7 @@
-"""What every training stage does alike: begin quietly, train or resume, sign the result."""
+"""What every training stage does alike: begin quietly, look on, train or resume, sign the result."""
 
 from __future__ import annotations
 
-import math
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,28 +9,44 @@ from typing import Any
 
 from train.adapter import require_reloads, save_adapter
 from train.checkpoints import last_checkpoint, plain_full_disk
-from wellgate import lineage
+from wellgate import lineage, trackers
 from wellgate import model as loading
 from wellgate.base import Base
 from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
-from wellgate.recipe import Recipe
+from wellgate.recipe import Recipe, Training
 from wellgate.records import Lineage
 from wellgate.run import Manifest, Stage
 
 
-def begin(stage: Stage) -> None:
+def begin(stage: Stage, section: Training) -> None:
     """Settings of the process, before the libraries that read them are imported and tensors exist."""
+    trackers.require(stage.name, section.report_to)
     loading.quiet()
     loading.tune_allocator()
-    offline_trackers(stage.folder)
 
 
-def offline_trackers(folder: Path) -> None:
-    """wandb writes into the run's folder, offline unless the user chose otherwise, and keeps no console or code."""
-    for name, value in (("WANDB_MODE", "offline"), ("WANDB_DIR", str(folder)), ("WANDB_CONSOLE", "off"), ("WANDB_DISABLE_CODE", "true"), ("WANDB_DISABLE_GIT", "true"), ("WANDB_SILENT", "true"), ("WANDB_PROJECT", "wellgate")):  # fmt: skip
-        os.environ.setdefault(name, value)
+def equip(trainer: Any, recipe: Recipe, section: Training, base: Base, stage: Stage) -> Any:
+    """The trainer with everything that looks on while it trains. Facts before trackers, and what may stop it last."""
+    from transformers import PrinterCallback
+
+    from train.facts import Facts
+    from train.stops import Diverged, Preempted
+    from train.trackers import install
+    from train.watch import Watcher
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Facts(trainer, stage.folder, stage.name))
+    wandb = install(trainer, recipe, section, base, stage)
+    if section.watch:
+        show = wandb.replies if wandb and section.log_text else None
+        trainer.add_callback(
+            Watcher(trainer, stage.name, section.watch, recipe.model.system_prompt, stage.folder, show)
+        )
+    trainer.add_callback(Diverged(stage.name, section.max_loss_ratio))
+    trainer.add_callback(Preempted(trainer, stage.name))
+    return trainer
 
 
 def train(trainer: Any, folder: Path, section: str) -> int:
@@ -42,17 +56,22 @@ def train(trainer: Any, folder: Path, section: str) -> int:
     which is faster and keeps less for the backward pass. The adapter itself stays float32.
 
     Raises:
-        InputError: the loss became something that is not a number.
+        InputError: the loss became something that is not a number, diverged, or the watch stopped it.
+        Crashed: SIGTERM came, and a checkpoint was saved.
     """
     from peft.helpers import disable_input_dtype_casting
 
+    from train.facts import FILE, read
+    from train.plot import draw
+
     with disable_input_dtype_casting(trainer.model), plain_full_disk(folder):
-        result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
-    bad = [entry["step"] for entry in trainer.state.log_history if not math.isfinite(entry.get("loss", 0.0))]
-    if not bad and not all(bool(one.isfinite().all()) for one in trainer.model.parameters() if one.requires_grad):
-        bad = [result.global_step]
-    if bad:
-        raise InputError(f"{section}: the loss is not a number from step {bad[0]}; lower {section}.learning_rate")
+        try:
+            result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+        finally:
+            if trainer.is_world_process_zero():
+                draw(read(folder / FILE), folder, f"{section}: {folder.parent.name}")
+    if not all(bool(one.isfinite().all()) for one in trainer.model.parameters() if one.requires_grad):
+        raise InputError(f"{section}: the weights are no numbers at the last step; lower {section}.learning_rate")
     return int(result.global_step)
 
 
@@ -107,4 +126,10 @@ def sign(
     outputs = [f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}", lineage.FILE, *reports]
     manifest = stage.complete(outputs, counts)
     shutil.rmtree(stage.folder / "checkpoints", ignore_errors=True)
+    trackers.tell(stage.folder, "manifest", _told(manifest))
     return manifest
+
+
+def _told(manifest: Manifest) -> dict[str, Any]:
+    """The signed manifest, less what the trackers heard before the first step."""
+    return manifest.model_dump(mode="json", exclude={"config", "inputs", "key", "stage"}) | {"digest": manifest.digest}

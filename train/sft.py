@@ -46,7 +46,7 @@ def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: 
     from train.trainers import SupervisedTrainer
 
     set_seed(recipe.seed)  # before PEFT initialises the adapter, or two equal runs differ
-    return SupervisedTrainer(
+    trainer = SupervisedTrainer(
         model=loading.load_model(base, recipe.model.dtype),
         args=SFTConfig(**trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False),
         train_dataset=Dataset.from_dict(
@@ -55,13 +55,14 @@ def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: 
         processing_class=loading.load_tokenizer(base),
         peft_config=lora_config(section.lora),
     )
+    return session.equip(trainer, recipe, section, base, stage)
 
 
 def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     """Train, or resume, and save the adapter."""
     section = recipe.sft
     assert section is not None
-    session.begin(stage)
+    session.begin(stage, section)
     if section.private:
         private.require_possible(section)
     rows = labelled_rows(recipe, section, loading.load_tokenizer(base))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,29 +11,15 @@ import torch
 import trl.trainer.utils as trl_utils
 from datasets import disable_progress_bars
 from peft.helpers import disable_input_dtype_casting
-from transformers import PrinterCallback, TrainerCallback
+from transformers import TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import DPOTrainer, KTOTrainer, SFTTrainer
+
+from train.facts import Counted
 
 trl_utils._use_triton = lambda device: True
 """TRL projects only supervised positions through the language-model head, but on Triton devices alone (on others
 it fears recompilation, which CPUs and eager CUDA do not have). With it, masked positions cost nothing here either."""
-
-
-class PlainLines(TrainerCallback):  # type: ignore[misc]
-    """Progress where no terminal shows a bar: step, loss and speed, no text of any row."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.started = time.monotonic()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        if state.is_world_process_zero and logs and "loss" in logs:
-            seconds = time.monotonic() - self.started
-            print(
-                f"{self.label}: step {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}, {seconds:.0f} s",
-                flush=True,
-            )
 
 
 class FirstLoss(TrainerCallback):  # type: ignore[misc]
@@ -46,12 +31,6 @@ class FirstLoss(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if state.global_step == 1 and logs and "loss" in logs:
             self.require(float(logs["loss"]))
-
-
-def _show_progress(trainer: Any, label: str) -> None:
-    trainer.remove_callback(PrinterCallback)
-    if not sys.stderr.isatty():
-        trainer.add_callback(PlainLines(label))
 
 
 class SeededByEpoch(LengthGroupedSampler):  # type: ignore[misc]
@@ -73,7 +52,7 @@ class SeededByEpoch(LengthGroupedSampler):  # type: ignore[misc]
         return iter(super().__iter__())
 
 
-class Ordered:
+class Ordered(Counted):
     """A trainer with that order."""
 
     def _get_train_sampler(self, *args: Any) -> SeededByEpoch:
@@ -84,10 +63,6 @@ class Ordered:
 
 class SupervisedTrainer(Ordered, SFTTrainer):  # type: ignore[misc]
     """TRL's SFT on rows with `input_ids` and `labels`."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        _show_progress(self, "sft")
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """No TRL card in checkpoints: the gate writes the card."""
@@ -115,19 +90,11 @@ class Continued:
 class PreferenceTrainer(Continued, Ordered, DPOTrainer):  # type: ignore[misc]
     """TRL's DPO on rows with `prompt_ids`, `chosen_ids` and `rejected_ids`."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        _show_progress(self, "dpo")
-
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         if "length" not in self._signature_columns:
             self._signature_columns.append("length")  # kept for the sampler that groups by length
 
 
-class FeedbackTrainer(Continued, KTOTrainer):  # type: ignore[misc]
+class FeedbackTrainer(Continued, Counted, KTOTrainer):  # type: ignore[misc]
     """TRL's KTO on rows with `prompt_ids`, `completion_ids`, `KL_completion_ids` and `label`, in their order."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        _show_progress(self, "kto")

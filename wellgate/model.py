@@ -11,6 +11,7 @@ import os
 import platform
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,32 @@ def render(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt
 def encode(tokenizer: Any, text: str) -> Any:
     """Tokens of rendered text, with character offsets. The template has written all special tokens already."""
     return tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote to one prompt."""
+
+    text: str
+    tokens: int
+    """Its end token is counted."""
+    finished: bool
+    """False when it was cut."""
+
+
+def generate(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, **decoding: Any) -> list[Written]:
+    """What the model writes to rendered prompts, all of them in one left-padded batch."""
+    inputs = tokenizer(
+        list(prompts), add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
+    ).to(model.device)
+    pad = tokenizer.pad_token_id
+    output = model.generate(**inputs, max_new_tokens=max_new_tokens, pad_token_id=pad, **decoding)
+    ends = model.generation_config.eos_token_id
+    stop = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id}
+    return [_written(tokenizer, tokens, stop) for tokens in output[:, inputs["input_ids"].shape[1] :].tolist()]
+
+
+def _written(tokenizer: Any, tokens: list[int], stop: set[int]) -> Written:
+    length = next((place for place, token in enumerate(tokens) if token in stop), None)
+    text = tokenizer.decode(tokens[:length], skip_special_tokens=True).strip()
+    return Written(text, len(tokens) if length is None else length + 1, length is not None)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -97,8 +97,30 @@ class Lora(Frozen):
     """Scale by alpha / sqrt(r) instead."""
 
 
+class Watch(Frozen):
+    """A few probe items, answered greedily before training, while it goes on and at its end. An alarm, not evidence: that is the gate's."""
+
+    probes: Annotated[list[plugins.AnyProbe], Field(min_length=1)]
+    """Which probes are asked, as in `gate`."""
+    items: Count = 8
+    """Items of each probe: a fixed choice, slice by slice, of different clusters."""
+    every: Count = 20
+    """Optimizer steps between two rounds."""
+    max_new_tokens: Count = 64
+    """Tokens a reply may have. A reply that is cut is graded as far as it goes, and counted apart."""
+    batch_size: Count = 16
+    """Prompts in one forward pass."""
+    stop_on_regression: bool = False
+    """Stop when a probe's rate is worse than before training by more than `margin`: fewer replies that pass, or more that fail hard."""
+    margin: Annotated[Number, Field(ge=0, lt=100)] = 25.0
+    """Percentage points. With 8 items one reply is 12.5 of them."""
+
+
 class Training(Frozen):
     """Keys that SFT and DPO share, by TRL's names."""
+
+    UNKEYED: ClassVar[set[str]] = {"report_to", "log_text", "watch", "max_loss_ratio"}
+    """Keys that look on, and cannot change the adapter: not in the stage's key. A run that they stopped goes on when they are changed."""
 
     learning_rate: Rate = 2e-4
     """Peak learning rate of AdamW."""
@@ -124,14 +146,26 @@ class Training(Frozen):
     """Steps between two log lines. With more than one, the losses of a run that was killed and went on are averaged differently."""
     save_steps: Count = 20
     """Steps between two checkpoints, from which a killed run resumes."""
-    report_to: list[Literal["wandb"]] = []
-    """Trackers. They get numbers only, never text; wandb runs offline unless WANDB_MODE says otherwise."""
+    report_to: list[Literal["wandb", "trackio"]] = []
+    """Trackers. They get numbers, names and digests, never text; wandb runs offline unless WANDB_MODE says otherwise, trackio writes a database into the run's folder."""
+    log_text: bool = False
+    """Send the watch's replies to wandb as a table. The only text that a tracker can ever get; a warning says so."""
+    watch: Watch | None = None
+    """Ask the model some probe items while it trains."""
+    max_loss_ratio: Annotated[Number, Field(gt=1)] | None = 2.0
+    """Stop when the mean of the last five logged losses is more than this many times the first loss; null never does. A loss or gradient norm that is not a number always stops."""
     max_length: Count = 1024
     """Tokens a row may have."""
     overlength: Literal["error", "drop"] = "error"
     """What happens to a longer row: stop, or leave it out and count it. A reply is never cut."""
     max_rows: Count | None = None
     """Train on this many rows at most, taken in order of their hashed ids."""
+
+    @model_validator(mode="after")
+    def _text_has_a_way(self) -> Training:
+        if self.log_text and not (self.watch and "wandb" in self.report_to):
+            raise ValueError("`log_text` sends the replies of `watch` to wandb: add `watch` and `report_to: [wandb]`")
+        return self
 
 
 class Canaries(Frozen):

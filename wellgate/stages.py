@@ -71,7 +71,7 @@ def resolve_base(recipe: Recipe) -> Base:
 def sft_stage(recipe: Recipe, base: Base) -> Stage:
     assert recipe.sft is not None
     _, data = prepared(recipe)
-    config = recipe.sft.model_dump(mode="json") | _training_context(recipe)
+    config = recipe.sft.model_dump(mode="json", exclude=recipe.sft.UNKEYED) | _training_context(recipe)
     inputs = {"base": base.digest, "train": data.outputs[f"train.{recipe.prepare.format}"]}
     return Stage("sft", root(recipe), config, inputs, code_digest("train", "wellgate/model.py"), code_in_key=False)
 
@@ -90,7 +90,7 @@ def _continued(recipe: Recipe, base: Base, name: str, rows: str) -> Stage:
     assert section is not None
     _, data = prepared(recipe)
     adapter = sft_stage(recipe, base).require("run `wellgate train` first").digest
-    config = section.model_dump(mode="json") | _training_context(recipe)
+    config = section.model_dump(mode="json", exclude=section.UNKEYED) | _training_context(recipe)
     inputs = {"base": base.digest, "sft": adapter, rows: data.outputs[f"{rows}.{recipe.prepare.format}"]}
     return Stage(name, root(recipe), config, inputs, code_digest("train", "wellgate/model.py"), code_in_key=False)
 
@@ -165,7 +165,8 @@ def gate_stage(recipe: Recipe, base: Base) -> Stage:
         "registry_is_fresh": registry.load().is_fresh(datetime.date.today()),
         "system_prompt": recipe.model.system_prompt,
     }
-    code = code_digest("eval", "wellgate/records.py", "wellgate/plugins.py", "wellgate/registry.py")
+    shared = ("records", "plugins", "grading", "registry")
+    code = code_digest("eval", *(f"wellgate/{name}.py" for name in shared))
     return Stage("gate", root(recipe), config, inputs, code)
 
 

@@ -16,12 +16,13 @@ from typing import Any
 import evaluate
 import pytest
 
-from eval.grading import controls, metric
+from eval.grading import controls
 from eval.metrics.coherence import coherent
 from eval.policy import load as load_policy
 from eval.scripted import BABBLE, EXPECTED, REFUSAL
 from eval.stats import clopper_pearson
 from eval.verdict import control_verdict
+from wellgate.grading import metric
 from wellgate.plugins import Probe, names
 from wellgate.plugins import load as load_plugin
 from wellgate.records import Graded

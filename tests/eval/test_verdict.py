@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from eval.grading import grade
 from eval.policy import Policy, Rule
 from eval.probes.crisis_resources import CrisisResources
 from eval.verdict import CLAIMS, Verdict, check, judge, overall
+from wellgate.grading import grade
 from wellgate.plugins import Item
 from wellgate.records import Check, Graded, Message, Reply
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from wellgate.cli import main
 from wellgate.files import sha256_file
 
 
@@ -67,3 +68,26 @@ def copied(tmp_path: Path, alone: Callable[[Path], AbstractContextManager[None]]
 def runs(tiny_run: Path, copied: Callable[[Path], Runs]) -> Runs:
     """The finished run of the tiny recipe."""
     return copied(tiny_run)
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared(tmp_path_factory: pytest.TempPathFactory, write_tiny: Any, alone: Callable[[Path], Any]) -> Path:
+    """The tiny recipe, prepared; nothing is trained in its own runs."""
+    folder = tmp_path_factory.mktemp("prepared")
+    with alone(folder / "cache"):
+        recipe: Path = write_tiny(folder)
+        assert main(["prepare", str(recipe)]) == 0
+    return recipe
+
+
+@pytest.fixture
+def fresh(tiny_prepared: Path, tmp_path: Path, alone: Callable[[Path], Any]) -> Iterator[Callable[[str], list[str]]]:
+    """A function: the arguments of a stage's main, over a copy of the prepared runs that is named."""
+
+    def arguments(name: str = "runs") -> list[str]:
+        if not (tmp_path / name).exists():
+            shutil.copytree(tiny_prepared.parent / "runs", tmp_path / name)
+        return [str(tiny_prepared), "--set", f"runs_dir={tmp_path / name}"]
+
+    with alone(tmp_path / "cache"):
+        yield arguments

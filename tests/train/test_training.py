@@ -264,7 +264,7 @@ def test_prepared_data_that_was_changed_afterwards_is_refused(
 def test_a_loss_that_is_not_a_number_stops_the_run(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("sft", prepared, "sft.learning_rate=1e30") == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "sft: the loss is not a number from step 3; lower sft.learning_rate" in line
+    assert "sft: the loss is not a number at step 3; lower sft.learning_rate" in line
     assert not (folder(prepared.parent / "runs", "sft") / "manifest.json").exists()
 
 

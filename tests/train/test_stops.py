@@ -1,0 +1,217 @@
+"""Training ends early for a reason that is said in one line, and what it leaves can be gone on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from train import dpo, facts, sft
+from train.facts import read
+from train.stops import Diverged, Preempted
+from wellgate.errors import Crashed, InputError
+from wellgate.files import sha256_file
+
+Fresh = Callable[[str], list[str]]
+ROOT = Path(__file__).resolve().parent.parent.parent
+STAGES = {"sft": sft, "dpo": dpo}
+
+
+def sets(*pairs: str) -> list[str]:
+    return [word for pair in pairs for word in ("--set", pair)]
+
+
+def place(arguments: list[str], stage: str = "sft") -> Path:
+    (found,) = Path(arguments[-1].removeprefix("runs_dir=")).glob(f"tiny/{stage}-*")
+    return found
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("logged", "ratio", "expected"),
+    [
+        ([{"loss": 2.0, "grad_norm": 1.0}, {"loss": NAN}], 2.0, (2, "the loss is not a number at step 2")),
+        ([{"loss": 2.0}, {"loss": math.inf}], None, (2, "the loss is not a number at step 2")),
+        ([{"loss": 2.0, "grad_norm": NAN}], None, (1, "the gradient norm is not a number at step 1")),
+        ([{"loss": one} for one in (2, 4, 4, 4, 4, 4, 4)], 2.0, None),
+        ([{"loss": one} for one in (2, 4, 4, 4, 4, 4, 4.1)], 2.0, (7, "the loss diverges (mean of the last 5 is 4.020, the first was 2.000")),
+        ([{"loss": one} for one in (2, 4, 4, 4, 4, 4, 4.1)], None, None),
+        ([{"loss": one} for one in (2, 90, 90, 90)], 2.0, None),
+        ([{"loss": one} for one in (2, 1, 1, 1, 1, 90, 1, 1)], 12.0, None),
+        ([{"loss": one} for one in (2, 1, 1, 1, 1, 90, 1, 1)], 2.0, (6, "the loss diverges")),
+        ([{"loss": one} for one in (0, 1, 1, 1, 1, 1)], 2.0, None),
+        ([{"watch/p/pass": 0.0}, {"train_loss": NAN}], 2.0, None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("resumed", [0, 1, 4])
+def test_what_counts_as_diverged(
+    logged: list[dict[str, float]], ratio: float | None, expected: Any, resumed: int
+) -> None:
+    """A run that goes on from a checkpoint decides as one that was never interrupted."""
+    if expected and expected[0] <= resumed:
+        pytest.skip("it had stopped before")
+    one = Diverged("sft", ratio)
+    one.on_train_begin(None, SimpleNamespace(log_history=logged[:resumed]), None)
+    for step, logs in enumerate(logged[resumed:], resumed + 1):
+        control = SimpleNamespace(should_training_stop=False, should_save=True)
+        one.on_log(None, SimpleNamespace(global_step=step), control, logs)
+        if expected and step == expected[0]:
+            assert (control.should_training_stop, control.should_save) == (True, False)
+            with pytest.raises(InputError) as error:
+                one.on_train_end(None, None, None)
+            assert expected[1] in str(error.value)
+            assert str(error.value).endswith("; lower sft.learning_rate")
+            return
+        assert (control.should_training_stop, control.should_save) == (False, True)
+    assert expected is None
+    one.on_train_end(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda loss, weight: loss * math.nan, "sft: the loss is not a number at step 3"),
+        (lambda loss, weight: loss + (0 * weight).sum().abs().sqrt(), "sft: the gradient norm is not a number at step 3"),
+    ],
+    ids=["loss", "gradient"],
+)  # fmt: skip
+def test_no_step_is_trained_or_kept_after_a_number_that_is_none(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], spoil: Any, expected: str
+) -> None:
+    plain, calls = facts.Counted.compute_loss, []
+
+    def spoiled(self: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        loss = plain(self, model, *args, **kwargs)
+        weight = next(one for one in model.parameters() if one.requires_grad)
+        return spoil(loss, weight) if len(calls) == 3 else loss
+
+    monkeypatch.setattr(facts.Counted, "compute_loss", spoiled)
+    run = fresh("runs")
+    assert sft.main([*sets("sft.save_steps=1"), *run]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == f"wellgate: {expected}; lower sft.learning_rate"
+    assert len(calls) == 3
+    kept = sorted(path.name for path in (place(run) / "checkpoints").iterdir())
+    assert kept == ["checkpoint-1", "checkpoint-2"]
+    assert not (place(run) / "manifest.json").exists()
+    rows = (place(run) / "metrics.jsonl").read_text()
+    assert "NaN" not in rows
+    assert len(rows.splitlines()) == 3
+
+
+def test_a_loss_that_rises_stops_the_run_unless_the_recipe_says_otherwise(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny model starts as bad as chance and cannot get much worse by itself, so its loss is scaled."""
+    plain = facts.Counted.compute_loss
+
+    def rising(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return plain(self, *args, **kwargs) * (1 if self.state.global_step < 2 else 4)
+
+    monkeypatch.setattr(facts.Counted, "compute_loss", rising)
+    run = fresh("runs")
+    assert sft.main([*sets("sft.save_steps=2"), *run]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("wellgate: sft: the loss diverges (mean of the last 5 is ")
+    assert "sft.max_loss_ratio is 2) at step 5; lower sft.learning_rate" in line
+    assert sft.main([*sets("sft.save_steps=2", "sft.max_loss_ratio=null"), *run]) == 0
+    assert [row["step"] for row in read(place(run) / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("step", "processes", "logs_now", "others", "stops"),
+    [(3, 1, False, 0, True), (9, 1, True, 0, False), (3, 2, False, 1, False), (3, 2, True, 1, True), (3, 2, True, 0, True)],
+)  # fmt: skip
+def test_a_signal_is_heeded_at_the_next_step_that_all_processes_agree_on(
+    step: int, processes: int, logs_now: bool, others: int, stops: bool
+) -> None:
+    """The last step is finished instead."""
+    accelerator = SimpleNamespace(device="cpu", reduce=lambda asked, how: asked + others)
+    one = Preempted(SimpleNamespace(accelerator=accelerator), "sft")
+    before = signal.getsignal(signal.SIGTERM)
+    one.on_train_begin(None, None, None)
+    if not (processes > 1 and others):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    control = SimpleNamespace(should_training_stop=False, should_save=False, should_log=logs_now)
+    one.on_step_end(SimpleNamespace(world_size=processes), SimpleNamespace(global_step=step, max_steps=9), control)
+    assert (control.should_training_stop, control.should_save) == (stops, stops)
+    if stops:
+        with pytest.raises(Crashed, match=f"interrupted at step {step}, its checkpoint is saved; run again"):
+            one.on_train_end(None, None, None)
+    else:
+        one.on_train_end(None, None, None)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def terminated(words: list[str], rows_of: Callable[[], Path]) -> tuple[int, str]:
+    """Start a command, send it SIGTERM once it has logged three steps, and return its exit code and what it said."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        while process.poll() is None:
+            with_rows = [path for path in [rows_of()] if path.is_file() and len(read(path)) >= 3]
+            if with_rows:
+                process.send_signal(signal.SIGTERM)
+                break
+            time.sleep(0.005)
+        _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+LONGER = ["max_steps=32", "save_steps=1000", "warmup_steps=0.2"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "launched"),
+    [
+        ("sft", False),
+        pytest.param("dpo", False, marks=pytest.mark.slow),
+        pytest.param("sft", True, marks=pytest.mark.slow),
+    ],
+)
+def test_a_terminated_training_saves_and_goes_on_to_the_bytes_of_an_undisturbed_one(
+    fresh: Fresh, stage: str, launched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its script, and through `wellgate train`, whose launched process must hear of it."""
+    run, whole = fresh("runs"), fresh("whole")
+    longer = sets(*(f"{stage}.{one}" for one in LONGER), "sft.lora.lora_dropout=0.1")
+    if stage == "dpo":
+        assert [sft.main([*longer, *run]), sft.main([*longer, *whole])] == [0, 0]
+    if launched:
+        monkeypatch.setattr(os, "cpu_count", lambda: 1)
+        longer += sets("dpo=null")
+    script = ["-m", "wellgate.cli", "train"] if launched else [str(ROOT / "train" / f"{stage}.py")]
+    runs = Path(run[-1].removeprefix("runs_dir=")) / "tiny"
+    code, said = terminated(
+        [sys.executable, *script, *run[:1], *longer, *run[1:]],
+        lambda: next(runs.glob(f"{stage}-*/metrics.jsonl"), runs),
+    )
+    assert code == 1, said[-2000:]
+    last = said.strip().splitlines()[-1]
+    assert last.startswith(f"wellgate: {stage}: interrupted")
+    assert last.endswith("run again to go on from here")
+    assert "Traceback" not in said
+    folder = place(run, stage)
+    (saved,) = (folder / "checkpoints").iterdir()
+    step = json.loads((saved / "trainer_state.json").read_text())["global_step"]
+    assert 3 <= step < 32
+    assert [STAGES[stage].main([*longer, *run]), STAGES[stage].main([*longer, *whole])] == [0, 0]
+    names = ("adapter_model.safetensors", "adapter_config.json")
+    for name in names:
+        assert sha256_file(folder / "adapter" / name) == sha256_file(place(whole, stage) / "adapter" / name)
+    assert [row["step"] for row in read(folder / "metrics.jsonl")] == list(range(1, 33))
