@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from wellgate.run import Manifest, Stage
 
 def begin(stage: Stage, section: Training) -> None:
     """Settings of the process, before the libraries that read them are imported and tensors exist."""
-    trackers.require(stage.name, section.report_to)
+    trackers.prepare(stage.folder, stage.name, section.report_to)
     loading.quiet()
     loading.tune_allocator()
 
@@ -126,10 +127,12 @@ def sign(
     outputs = [f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}", lineage.FILE, *reports]
     manifest = stage.complete(outputs, counts)
     shutil.rmtree(stage.folder / "checkpoints", ignore_errors=True)
-    trackers.tell(stage.folder, "manifest", _told(manifest))
+    trackers.tell(stage.folder, "manifest", _told(stage, manifest))
     return manifest
 
 
-def _told(manifest: Manifest) -> dict[str, Any]:
-    """The signed manifest, less what the trackers heard before the first step."""
-    return manifest.model_dump(mode="json", exclude={"config", "inputs", "key", "stage"}) | {"digest": manifest.digest}
+def _told(stage: Stage, manifest: Manifest) -> dict[str, Any]:
+    """The signed manifest, less what the trackers heard before the first step, and the lineage."""
+    said = manifest.model_dump(mode="json", exclude={"config", "inputs", "key", "stage"})
+    made_from = json.loads((stage.folder / lineage.FILE).read_text(encoding="utf-8"))
+    return said | {"digest": manifest.digest, "lineage": made_from}

@@ -34,8 +34,9 @@ class Told(Frozen):
     facts: dict[str, Any]
 
 
-def require(section: str, report_to: Sequence[str]) -> None:
-    """The named trackers are installed and new enough, or an InputError."""
+def prepare(folder: Path, section: str, report_to: Sequence[str]) -> None:
+    """The named trackers are installed and new enough, or an InputError. Before anything imports them."""
+    os.environ.setdefault("TRACKIO_DIR", str(folder.parent / "trackio"))  # read once, at import
     for name in report_to:
         try:
             found = importlib.metadata.version(name)
@@ -118,7 +119,7 @@ def open_wandb(folder: Path, told: Told) -> Any:
 
 def open_trackio(folder: Path, told: Told) -> Any:
     """The trackio module with this run open, its database beside the run's stages. It keeps the last config of a run."""
-    os.environ.setdefault("TRACKIO_DIR", str(folder.parent / "trackio"))
+    prepare(folder, told.name, told.report_to)
     import trackio
 
     hardware = {"auto_log_cpu": False, "auto_log_gpu": False}

@@ -56,6 +56,8 @@ def test_a_run_leaves_its_facts(
         assert sorted(json.loads((folder / "manifest.json").read_text())["outputs"]) == [
             "adapter/adapter_config.json",
             "adapter/adapter_model.safetensors",
+            *({"sft": [], "dpo": ["dpo_pairs.json"]}[stage]),
+            "lineage.json",
         ]
         picture = (folder / "loss.png").read_bytes()
         assert picture.startswith(b"\x89PNG")
@@ -69,7 +71,7 @@ BATCHES: dict[str, tuple[dict[str, Any], list[int]]] = {
     "padded": ({"input_ids": [[1, 2, 3], [4, 0, 0]], "attention_mask": [[1, 1, 1], [1, 0, 0]], "labels": [[IGNORED, 2, 3], [IGNORED] * 3]}, [4, 6, 2]),
     "packed": ({"input_ids": [[1, 2, 3, 4]], "position_ids": [[0, 1, 0, 1]], "labels": [[IGNORED, 2, IGNORED, 4]]}, [4, 4, 2]),
     "pairs": ({"input_ids": [[1, 2], [1, 3]], "attention_mask": [[1, 1], [1, 1]], "completion_mask": [[0, 1], [0, 1]]}, [4, 4, 2]),
-    "unpaired": ({"completion_input_ids": [[1, 2]], "completion_attention_mask": [[1, 0]], "completion_labels": [[1, 1]]}, [1, 2, 0]),
+    "unpaired": ({"KL_input_ids": [[1, 2, 3]], "KL_attention_mask": [[1, 1, 1]], "input_ids": [[1, 2]], "attention_mask": [[1, 0]], "completion_mask": [[0, 0]]}, [1, 2, 0]),
 }  # fmt: skip
 
 
