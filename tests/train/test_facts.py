@@ -56,8 +56,8 @@ def test_a_run_leaves_its_facts(
         assert sorted(json.loads((folder / "manifest.json").read_text())["outputs"]) == [
             "adapter/adapter_config.json",
             "adapter/adapter_model.safetensors",
-            *({"sft": [], "dpo": ["dpo_pairs.json"]}[stage]),
             "lineage.json",
+            *(["preferences.json"] if stage == "dpo" else []),
         ]
         picture = (folder / "loss.png").read_bytes()
         assert picture.startswith(b"\x89PNG")

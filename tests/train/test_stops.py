@@ -157,6 +157,42 @@ def test_a_signal_is_heeded_at_the_next_step_that_all_processes_agree_on(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_sigterm_saves_and_the_next_run_gives_the_bytes_of_an_undisturbed_one(
+    fresh: Fresh, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The signal comes in the middle of the fifth step, inside an epoch, and this process gets it."""
+    run, whole = fresh("runs"), fresh("whole")
+    steps = sets(f"{stage}.max_steps=8", f"{stage}.save_steps=1000", "sft.lora.lora_dropout=0.1")
+    if stage == "dpo":
+        assert [sft.main([*steps, *run]), sft.main([*steps, *whole])] == [0, 0]
+    plain = facts.Counted.compute_loss
+
+    def interrupting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(facts.Counted, "compute_loss", interrupting)
+        assert STAGES[stage].main([*steps, *run]) == 1
+    said = f"wellgate: {stage}: interrupted at step 5, its checkpoint is saved; run again to go on from here"
+    assert capsys.readouterr().err.strip().splitlines()[-1] == said
+    folder = place(run, stage)
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["checkpoint-5"]
+    assert not (folder / "manifest.json").exists()
+    assert [STAGES[stage].main([*steps, *run]), STAGES[stage].main([*steps, *whole])] == [0, 0]
+    assert_equal_bytes(folder, place(whole, stage))
+    assert [row["step"] for row in read(folder / "metrics.jsonl")] == list(range(1, 9))
+    counts = [json.loads((one / "manifest.json").read_text())["counts"] for one in (folder, place(whole, stage))]
+    assert counts[0] == counts[1]
+
+
+def assert_equal_bytes(one: Path, other: Path) -> None:
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        assert sha256_file(one / "adapter" / name) == sha256_file(other / "adapter" / name)
+
+
 def terminated(words: list[str], rows_of: Callable[[], Path]) -> tuple[int, str]:
     """Start a command, send it SIGTERM once it has logged three steps, and return its exit code and what it said."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -176,14 +212,8 @@ def terminated(words: list[str], rows_of: Callable[[], Path]) -> tuple[int, str]
 LONGER = ["max_steps=32", "save_steps=1000", "warmup_steps=0.2"]
 
 
-@pytest.mark.parametrize(
-    ("stage", "launched"),
-    [
-        ("sft", False),
-        pytest.param("dpo", False, marks=pytest.mark.slow),
-        pytest.param("sft", True, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("stage", "launched"), [("sft", False), ("dpo", False), ("sft", True)])
 def test_a_terminated_training_saves_and_goes_on_to_the_bytes_of_an_undisturbed_one(
     fresh: Fresh, stage: str, launched: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +241,5 @@ def test_a_terminated_training_saves_and_goes_on_to_the_bytes_of_an_undisturbed_
     step = json.loads((saved / "trainer_state.json").read_text())["global_step"]
     assert 3 <= step < 32
     assert [STAGES[stage].main([*longer, *run]), STAGES[stage].main([*longer, *whole])] == [0, 0]
-    names = ("adapter_model.safetensors", "adapter_config.json")
-    for name in names:
-        assert sha256_file(folder / "adapter" / name) == sha256_file(place(whole, stage) / "adapter" / name)
+    assert_equal_bytes(folder, place(whole, stage))
     assert [row["step"] for row in read(folder / "metrics.jsonl")] == list(range(1, 33))

@@ -300,8 +300,8 @@ CHANGED: dict[str, Any] = {
 }  # fmt: skip
 ALIASES = {"gradient_checkpointing": {"activation_checkpointing"}}
 """Names of the same thing in transformers."""
-OURS = {"max_length", "overlength", "max_rows", "lora", "canaries", "private"}
-"""Keys that wellgate reads itself, each with a test of its effect below."""
+OURS = {"max_length", "overlength", "max_rows", "lora", "canaries", "private", "watch", "max_loss_ratio", "log_text"}
+"""Keys that wellgate reads itself, each with a test of its effect below or in the test file of that name."""
 
 
 class Stopped(BaseException):

@@ -56,7 +56,7 @@ def test_a_minimal_recipe_loads_with_defaults_and_without_optional_stages(write_
         ("sft: {max_steps: many}", f"{NEXT}: sft.max_steps: Input should be a valid integer"),
         ("sft: {learning_rate: -1}", f"{NEXT}: sft.learning_rate: Input should be greater than 0"),
         ("sft: {learning_rate: .nan}", f"{NEXT}: sft.learning_rate: Input should be a finite number"),
-        ("sft: {report_to: [mlflow]}", f"{NEXT}: sft.report_to.0: Input should be 'wandb'"),
+        ("sft: {report_to: [mlflow]}", f"{NEXT}: sft.report_to.0: Input should be 'wandb' or 'trackio'"),
         ("sft: [1]", f"{NEXT}: sft: Input should be a valid dictionary"),
         ("seed: 1\nseed: 2", f"{NEXT + 1}: seed: stands twice; keep one"),
         ("sft:\n  seed: 1", f"{NEXT + 1}: sft.seed: unknown key"),
