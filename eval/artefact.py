@@ -7,7 +7,7 @@ import json
 import struct
 from pathlib import Path
 
-from wellgate import registry
+from wellgate import golden, registry
 from wellgate.base import Base
 from wellgate.files import sha256_files
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
@@ -19,13 +19,15 @@ FROM_BASE = (
     "chat_template.jinja",
     "generation_config.json",
 )
+FROM_GATE = ("system_prompt.txt", golden.FILE)
 
 
-def shipped(base: Base, adapter: Path, system_prompt: Path) -> dict[str, Path]:
+def shipped(base: Base, adapter: Path, gate: Path) -> dict[str, Path]:
     """Every file of an adapter release by its name in it, the card and the report aside."""
     files = {name: adapter / name for name in (ADAPTER, ADAPTER_CONFIG)}
     files |= {name: base.folder / name for name in FROM_BASE if (base.folder / name).is_file()}
-    return files | {"system_prompt.txt": system_prompt, registry.PATH.name: registry.PATH}
+    files |= {name: gate / name for name in FROM_GATE}
+    return files | {registry.PATH.name: registry.PATH}
 
 
 def artefact_digest(files: dict[str, Path]) -> str:

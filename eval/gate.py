@@ -18,11 +18,11 @@ from eval.replies import read as read_replies
 from eval.report import markdown
 from eval.statement import read_report, statement
 from eval.verdict import CLAIMS, TIER, judge
-from wellgate import lineage, registry, trackers
+from wellgate import golden, lineage, registry, trackers
 from wellgate.base import Base
 from wellgate.files import sha256_file, sha256_text, write_text
 from wellgate.grading import grade, metric
-from wellgate.model import ADAPTER
+from wellgate.model import ADAPTER, load_tokenizer
 from wellgate.recipe import Recipe
 from wellgate.records import GateReport, Graded, write_jsonl
 from wellgate.run import Stage, code_digest
@@ -64,15 +64,15 @@ def gate(recipe: Recipe) -> Outcome:
 def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
     with stage.working() as folder:
         records = graded(recipe, base)
-        write_text(folder / "system_prompt.txt", recipe.model.system_prompt + "\n")
+        for name, text in carried(recipe, base).items():
+            write_text(folder / name, text)
         report = build(recipe, base, stage, records)
         write_jsonl(folder / "records.jsonl", records)
-        for name, text in pages(recipe, base, report).items():
+        written = pages(recipe, base, report)
+        for name, text in written.items():
             write_text(folder / name, text)
         counts = {"records": len(records), "verdict": report.verdict}
-        manifest = stage.complete(
-            ["records.jsonl", "report.json", "report.md", "system_prompt.txt", "CARD.preview.md"], counts
-        )
+        manifest = stage.complete(["records.jsonl", *written], counts)
     _tell(tuned_stage(recipe, base).folder, report, manifest.digest)
     return report
 
@@ -97,10 +97,15 @@ def _tell(tuned: Path, report: GateReport, digest: str) -> None:
         print(f"gate: the trackers were not told the verdict ({type(error).__name__}); the report stands")
 
 
+def carried(recipe: Recipe, base: Base) -> dict[str, str]:
+    """What ships beside the model so that it is served as it was judged, by file name."""
+    prompt = recipe.model.system_prompt
+    return {"system_prompt.txt": prompt + "\n", golden.FILE: golden.golden(load_tokenizer(base), prompt)}
+
+
 def pages(recipe: Recipe, base: Base, report: GateReport) -> dict[str, str]:
     """Everything written from a report, by file name. `verify` compares all of it."""
-    return {
-        "system_prompt.txt": recipe.model.system_prompt + "\n",
+    return carried(recipe, base) | {
         "report.json": json.dumps(statement(report, recipe.name), indent=1, sort_keys=True) + "\n",
         "report.md": markdown(report, recipe.name),
         "CARD.preview.md": card(recipe, base, report, exported=False),
@@ -127,7 +132,7 @@ def build(recipe: Recipe, base: Base, stage: Stage, records: Sequence[Graded]) -
     fresh = registry.load().is_fresh(datetime.date.today())
     found = judge(policy, section.probes, records, scripted, section.samples, section.size, fresh)
     adapter = tuned_stage(recipe, base).folder / "adapter"
-    files = shipped(base, adapter, stage.folder / "system_prompt.txt")
+    files = shipped(base, adapter, stage.folder)
     return GateReport(
         verdict=found.verdict,
         claim=CLAIMS[found.verdict],

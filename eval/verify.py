@@ -51,7 +51,7 @@ class Clearance:
     def files(self) -> dict[str, Path]:
         """Every file that ships, by its name in the export."""
         adapter = tuned_stage(self.recipe, self.base).folder / "adapter"
-        return shipped(self.base, adapter, self.stage.folder / "system_prompt.txt")
+        return shipped(self.base, adapter, self.stage.folder)
 
     @property
     def summary(self) -> str:

@@ -106,7 +106,7 @@ def sft(recipe: Recipe, rows: int, levers: tuple[str, ...]) -> Figures:
     assert recipe.sft is not None
     base = resolve_base(recipe)
     tokenizer = load_tokenizer(base)
-    chosen = labelled_rows(recipe, recipe.sft.model_copy(update={"max_rows": rows}), tokenizer)
+    chosen = labelled_rows(recipe, recipe.sft.model_copy(update={"max_rows": rows}), tokenizer).rows
     data = Dataset.from_dict({"input_ids": [row.input_ids for row in chosen], "labels": [row.labels for row in chosen]})
     return timed(
         SFTTrainer(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,8 +31,14 @@ def one_line(said: str) -> str:
     return line
 
 
+def processor_seconds() -> float:
+    """Of processes that have ended. The clock on the wall says more about what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["check"]], ids=lambda words: words[0])
-def test_help_and_check_answer_within_a_second_and_import_nothing_heavy(tiny_recipe: Path, words: list[str]) -> None:
+def test_help_and_check_answer_at_once_and_import_nothing_heavy(tiny_recipe: Path, words: list[str]) -> None:
     words = [*words, str(tiny_recipe)] if words == ["check"] else words
     code = f"""
 import atexit, sys
@@ -41,12 +48,12 @@ sys.exit(main({words!r}))
 """
     fastest = 9.0
     for _ in range(3):
-        started = time.monotonic()
+        before = processor_seconds()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        fastest = min(fastest, time.monotonic() - started)
+        fastest = min(fastest, processor_seconds() - before)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.rstrip().endswith("HEAVY []")
-    assert fastest < 1
+    assert fastest < (3 if words[0] == "check" else 1)  # check proves the tokenizer's labels in a process of its own
 
 
 def test_check_says_what_would_run(tiny_recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +62,47 @@ def test_check_says_what_would_run(tiny_recipe: Path, capsys: pytest.CaptureFixt
     assert "tiny: the recipe is sound" in said
     assert "sft      6 steps, batch 4 x 1" in said
     assert "gate     crisis_response, ai_disclosure, crisis_resources; policy research, size demo" in said
+
+
+@pytest.fixture
+def prepared(tiny_recipe: Path) -> Path:
+    """The tiny recipe with its data prepared."""
+    assert main(["prepare", str(tiny_recipe)]) == 0
+    return tiny_recipe
+
+
+def test_show_marks_what_the_loss_sees_of_one_record(
+    prepared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capsys.readouterr()
+    assert main(["show", str(prepared), "--mask", "talks/c1"]) == 0
+    first, text = capsys.readouterr().out.rstrip().split("\n\n")
+    assert first.startswith("talks/c1: ")
+    replies = ["That sounds like a lot. What about work stays with you, 1?<|im_end|>"] * 2
+    assert [part.partition("⟧")[0] for part in text.split("⟦")[1:]] == replies
+    assert text.startswith("<|im_start|>system\nYou are a small test model.<|im_end|>\n<|im_start|>user\nQuestion 1 of")
+    marked = int(first.split("the loss sees the ")[1].split()[0])
+    assert 0 < marked < int(first.split()[1])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert main(["show", str(prepared), "--mask"]) == 0
+    said = capsys.readouterr().out
+    assert "\033[1;32m" in said
+    assert "⟦" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--mask", "talks/c999"], "training data has no record 'talks/c999'"),
+        (["--mask", "--set", "sft=null", "--set", "dpo=null", "--set", "gate=null", "--set", "export=null"], "no `sft` section"),
+        (["--mask", "--set", "prepare.seed=5"], "run `wellgate prepare` first"),
+    ],
+)  # fmt: skip
+def test_show_mask_refuses_in_one_line(
+    prepared: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
+    assert main(["show", str(prepared), *words]) == 2
+    assert expected in one_line(capsys.readouterr().err)
 
 
 def test_five_mistakes_are_five_lines(tiny_recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,6 +221,13 @@ def rewritten(name: str, text: str) -> Callable[[Path], None]:
     return lambda base: (base / name).write_text(text) and None
 
 
+def without_end_token(base: Path) -> None:
+    path = base / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    del config["eos_token"]
+    path.write_text(json.dumps(config))
+
+
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "no folder": (shutil.rmtree, "there is no folder"),
     "no config": (without("config.json"), "no config.json"),
@@ -182,8 +237,9 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty weights": (cut("model.safetensors", 0), "damaged safetensors header"),
     "no tokenizer": (without("tokenizer.json"), "the tokenizer cannot be loaded"),
     "a damaged tokenizer": (cut("tokenizer.json", 300), "the tokenizer cannot be loaded"),
+    "no end token": (without_end_token, "the tokenizer has no end token"),
     "no chat template": (without("chat_template.jinja"), "no chat template"),
-    "a damaged chat template": (rewritten("chat_template.jinja", "{% for"), "labels cannot be proven for talks/c0"),
+    "a damaged chat template": (rewritten("chat_template.jinja", "{% for"), "the template refuses these turns (on "),
     "a damaged config": (rewritten("config.json", "{"), "the tokenizer cannot be loaded"),
     "another architecture's config": (rewritten("config.json", '{"model_type": "no-such-model"}'), "cannot be loaded"),
 }

@@ -22,7 +22,7 @@ def test_supervised_tokens_of_the_demo_model_are_the_assistant_turns_and_their_e
     tokenizer = load_tokenizer(resolve_base(recipe))
     for record in Starter(use="starter").rows():
         if isinstance(record, Conversation):
-            row = label(tokenizer, recipe.model.system_prompt, record)
+            (row,) = label(tokenizer, recipe.model.system_prompt, record)
             supervised = [token for token in row.labels if token != IGNORED]
             turns = [turn.content for turn in record.messages if turn.role == "assistant"]
             assert tokenizer.decode(supervised) == "".join(f"{turn}<|im_end|>" for turn in turns), record.id

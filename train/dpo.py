@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from train import session
 from train.arguments import trainer_arguments
 from train.continuation import Plan, go_on
 from train.labels import Pair, pair
+from train.lengths import fit
 from train.preferences import different, pair_report, require_balanced_length
-from train.rows import read_prepared, select, within_length
+from train.rows import read_prepared, select
 from train.start import dpo_first_loss
 from wellgate import model as loading
 from wellgate.base import Base
@@ -31,8 +33,12 @@ TRL_KEYS = (
 REPORT = "preferences.json"
 
 
-def pairs(recipe: Recipe, section: Dpo, tokenizer: Any) -> tuple[list[Pair], dict[str, Any]]:
+def pairs(
+    recipe: Recipe, section: Dpo, tokenizer: Any, folder: Path | None = None
+) -> tuple[list[Pair], dict[str, Any]]:
     """The recipe's preference rows as tokens, none too long and none without a difference; and the report on them.
+
+    Their lengths are reported into `folder`, where one is given.
 
     Raises:
         InputError: no usable pair, or length tells the chosen reply.
@@ -42,9 +48,11 @@ def pairs(recipe: Recipe, section: Dpo, tokenizer: Any) -> tuple[list[Pair], dic
     records = select(kept, section.max_rows)
     if not records:
         raise InputError("dpo: the prepared data holds no preference pair; add a source that has some, or drop `dpo`")
-    tokens = [pair(tokenizer, recipe.model.system_prompt, record) for record in records]
-    rows = within_length(tokens, [row.length for row in tokens], section.max_length, section.overlength, "dpo")
+    fitted = fit("dpo", section, folder, records, lambda one: [pair(tokenizer, recipe.model.system_prompt, one)])
+    rows = fitted.rows
     report = pair_report(rows, records) | {
+        "shortened": len(fitted.shortened),
+        "dropped": len(fitted.dropped),
         "dropped_equal": len(read) - len(kept),
         "prepared": prepared(recipe)[1].counts["preference_balance"],
     }
@@ -80,11 +88,11 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     section = recipe.dpo
     assert section is not None
     session.begin(stage, section)
-    rows, report = pairs(recipe, section, loading.load_tokenizer(base))
+    rows, report = pairs(recipe, section, loading.load_tokenizer(base), stage.folder)
     counts = {
         "pairs": len(rows),
         "tokens": sum(2 * len(row.prompt_ids) + len(row.chosen_ids) + len(row.rejected_ids) for row in rows),
-        **{name: report[name] for name in ("dropped_equal", "chosen_longer", "mean_ratio")},
+        **{name: report[name] for name in ("shortened", "dropped", "dropped_equal", "chosen_longer", "mean_ratio")},
     }
     plan = Plan(
         build=partial(build_trainer, recipe, section, base, stage, rows),

@@ -6,14 +6,16 @@ import random
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from train import session
 from train.arguments import trainer_arguments
 from train.continuation import Plan, go_on
 from train.labels import Judged, judged
+from train.lengths import fit
 from train.preferences import balance_note, feedback_report, require_both
-from train.rows import read_prepared, select, within_length
+from train.rows import read_prepared, select
 from train.start import kto_first_loss
 from wellgate import model as loading
 from wellgate.base import Base
@@ -28,8 +30,12 @@ TRL_KEYS = "beta loss_type desirable_weight undesirable_weight precompute_ref_lo
 REPORT = "feedback.json"
 
 
-def feedback(recipe: Recipe, section: Kto, tokenizer: Any) -> tuple[list[Judged], dict[str, Any]]:
+def feedback(
+    recipe: Recipe, section: Kto, tokenizer: Any, folder: Path | None = None
+) -> tuple[list[Judged], dict[str, Any]]:
     """The recipe's judged rows as tokens, none too long, in the order of training; and the report on them.
+
+    Their lengths are reported into `folder`, where one is given.
 
     Raises:
         InputError: no usable row, or only one of both judgements.
@@ -37,9 +43,10 @@ def feedback(recipe: Recipe, section: Kto, tokenizer: Any) -> tuple[list[Judged]
     records = select(read_prepared(recipe, "feedback", Feedback), section.max_rows)
     if not records:
         raise InputError("kto: the prepared data holds no feedback; add rows with `desirable`, or drop `kto`")
-    tokens = [judged(tokenizer, recipe.model.system_prompt, record) for record in records]
-    rows = within_length(tokens, [row.length for row in tokens], section.max_length, section.overlength, "kto")
+    fitted = fit("kto", section, folder, records, lambda one: [judged(tokenizer, recipe.model.system_prompt, one)])
+    rows = fitted.rows
     report = feedback_report(rows, records, section)
+    report |= {"shortened": len(fitted.shortened), "dropped": len(fitted.dropped)}
     require_both(report)
     if note := balance_note(report, section):
         print(note)
@@ -99,11 +106,11 @@ def kto(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     section = recipe.kto
     assert section is not None
     session.begin(stage, section)
-    rows, report = feedback(recipe, section, loading.load_tokenizer(base))
+    rows, report = feedback(recipe, section, loading.load_tokenizer(base), stage.folder)
     counts = {
         "rows": len(rows),
         "tokens": sum(row.length for row in rows),
-        **{name: report[name] for name in ("desirable", "undesirable")},
+        **{name: report[name] for name in ("desirable", "undesirable", "shortened", "dropped")},
     }
     plan = Plan(
         build=partial(build_trainer, recipe, section, base, stage, rows),

@@ -1,20 +1,20 @@
 """Tokens and labels: the loss sees every assistant turn with its end token, and nothing else.
 
-The conversation is rendered once by the chat template; the supervised stretches are known by rendering each prefix
-(never by searching for strings), and carried to tokens by character offsets. A template for which this cannot
-be proven on a row is refused.
+A reply is trained on as the model will be asked for it: after exactly the prompt that generation renders for the turns
+before it. Where each prompt goes on from the reply before, one row holds the whole conversation. Where a template
+renders earlier turns otherwise once more turns follow (Qwen3's thinking, Mistral's system prompt), a new row begins.
 """
 
 from __future__ import annotations
 
+import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
-from wellgate.errors import InputError
-from wellgate.model import conversation, encode, render
+from train.turns import Messages, Span, Unprovable, asked, special
+from wellgate.model import conversation, encode
 from wellgate.records import Conversation, Feedback, Preference
 
 IGNORED = -100
@@ -26,8 +26,16 @@ class Labelled:
     """One training row: token ids, and the same ids where supervised, else -100. Both of length (tokens,)."""
 
     id: str
+    """Of the record. Where a template makes several rows of one, they share it."""
     input_ids: list[int]
     labels: list[int]
+    replies: int = 1
+    """The row ends with this reply of its conversation, counted from 1."""
+
+    @property
+    def length(self) -> int:
+        """Tokens."""
+        return len(self.input_ids)
 
 
 @dataclass(frozen=True)
@@ -60,46 +68,34 @@ class Pair:
         return len(self.prompt_ids) + max(len(self.chosen_ids), len(self.rejected_ids))
 
 
-def label(tokenizer: Any, system_prompt: str, record: Conversation) -> Labelled:
-    """Tokens and labels of one conversation."""
-    messages = conversation(system_prompt, record.messages)
-    _require_plain(tokenizer, messages, record.id)
-    text = _rendered(tokenizer, messages, False, record.id)
-    spans = [
-        _supervised(tokenizer, messages, turn, text, record.id)
-        for turn, message in enumerate(messages)
-        if message["role"] == "assistant"
-    ]
-    encoded = encode(tokenizer, text)
-    labels = [IGNORED] * len(encoded["input_ids"])
-    for start, end in spans:
-        inside = [
-            index for index, (first, last) in enumerate(encoded["offset_mapping"]) if first < end and last > start
-        ]
-        if (
-            not inside
-            or encoded["offset_mapping"][inside[0]][0] != start
-            or encoded["offset_mapping"][inside[-1]][1] != end
-        ):
-            raise _refused(record.id, "a token reaches across the border of an assistant turn")
-        if encoded["input_ids"][inside[-1]] not in _special(tokenizer):
-            raise _refused(record.id, "the template ends a turn without an end token")
-        for index in inside:
-            labels[index] = encoded["input_ids"][index]
-    return Labelled(record.id, list(encoded["input_ids"]), labels)
+def label(tokenizer: Any, system_prompt: str, record: Conversation) -> list[Labelled]:
+    """The training rows of one conversation: one, more where the template needs it, none where nobody replies.
+
+    Turns after the last reply are left out: no loss sees them. A reply loses the white space around it.
+
+    Raises:
+        Unprovable: the labels of this conversation cannot be proven.
+    """
+    rows, done = [], 0
+    for text, spans in _texts(tokenizer, conversation(system_prompt, record.messages), record.id):
+        done += len(spans)
+        rows.append(Labelled(record.id, *_tokens(tokenizer, text, spans, record.id), done))
+    return rows
 
 
-def _supervised(tokenizer: Any, messages: Sequence[dict[str, str]], turn: int, text: str, id: str) -> tuple[int, int]:
-    """Characters of one assistant turn and its end token, in the rendered conversation."""
-    prefix = _rendered(tokenizer, messages[:turn], True, id)
-    whole = _rendered(tokenizer, messages[: turn + 1], False, id).rstrip()
-    if not whole.startswith(prefix) or not text.startswith(whole):
-        raise _refused(id, "the template renders a turn differently when more turns follow")
-    body, content = whole[len(prefix) :], messages[turn]["content"]
-    kept = next((one for one in (content, content.strip()) if body.startswith(one)), None)
-    if kept is None or not body[len(kept) :].strip():
-        raise _refused(id, "the template changes the text of a turn, or ends it without an end token")
-    return len(prefix), len(whole)
+def _texts(tokenizer: Any, messages: Messages, id: str) -> list[tuple[str, list[Span]]]:
+    """The rendered text of each row, and where its replies stand. A row goes on while prompts go on from it."""
+    rows: list[tuple[str, list[Span]]] = []
+    for turn, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        prompt, reply = asked(tokenizer, messages[: turn + 1], id)
+        span = (len(prompt), len(prompt + reply))
+        if rows and prompt.startswith(rows[-1][0]):
+            rows[-1] = (prompt + reply, [*rows[-1][1], span])
+        else:
+            rows.append((prompt + reply, [span]))
+    return rows
 
 
 def pair(tokenizer: Any, system_prompt: str, record: Preference) -> Pair:
@@ -116,43 +112,40 @@ def judged(tokenizer: Any, system_prompt: str, record: Feedback) -> Judged:
     return Judged(record.id, prompt_ids, completion_ids, record.desirable)
 
 
-def _replies(
-    tokenizer: Any, messages: Sequence[dict[str, str]], replies: Sequence[str], id: str
-) -> tuple[list[int], list[list[int]]]:
+def _replies(tokenizer: Any, messages: Messages, replies: Sequence[str], id: str) -> tuple[list[int], list[list[int]]]:
     """Tokens of the prompt, and of each reply that continues it."""
-    prompt_ids = list(encode(tokenizer, _rendered(tokenizer, messages, True, id))["input_ids"])
-    sides = []
-    for reply in replies:
-        turns = [*messages, {"role": "assistant", "content": reply}]
-        _require_plain(tokenizer, turns, id)
-        text = _rendered(tokenizer, turns, False, id)
-        _, end = _supervised(tokenizer, turns, len(messages), text, id)
-        ids = list(encode(tokenizer, text[:end])["input_ids"])
-        if ids[: len(prompt_ids)] != prompt_ids:
-            raise _refused(id, "a token reaches across the border of an assistant turn")
-        if ids[-1] not in _special(tokenizer):
-            raise _refused(id, "the template ends a turn without an end token")
-        sides.append(ids[len(prompt_ids) :])
-    return prompt_ids, sides
+    prompts, sides = [], []
+    for content in replies:
+        prompt, reply = asked(tokenizer, [*messages, {"role": "assistant", "content": content}], id)
+        ids, labels = _tokens(tokenizer, prompt + reply, [(len(prompt), len(prompt + reply))], id)
+        start = labels.count(IGNORED)
+        prompts.append(ids[:start])
+        sides.append(ids[start:])
+    if any(prompt != prompts[0] for prompt in prompts):
+        raise Unprovable(id, "a token reaches across the border of a reply")
+    return prompts[0], sides
 
 
-def _rendered(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt: bool, id: str) -> str:
-    try:
-        return render(tokenizer, messages, generation_prompt)
-    except TemplateError:  # its message may quote the conversation
-        raise _refused(id, "the template refuses these turns") from None
+def _tokens(tokenizer: Any, text: str, spans: Sequence[Span], id: str) -> tuple[list[int], list[int]]:
+    """Token ids and labels of rendered text, of which the loss sees these characters."""
+    encoded = encode(tokenizer, text)
+    ids, offsets = list(encoded["input_ids"]), encoded["offset_mapping"]
+    if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
+        raise Unprovable(id, f"the template begins with {tokenizer.bos_token} twice")
+    starts = [start for start, _ in offsets]
+    labels = [IGNORED] * len(ids)
+    for start, end in spans:
+        first, last = bisect_left(starts, start), bisect_left(starts, end)
+        if first == last or starts[first] != start or (first and offsets[first - 1][1] > start):
+            raise Unprovable(id, "a token reaches across the border of a reply")
+        if ids[last - 1] not in special(tokenizer) or text[end : offsets[last - 1][1]].strip():
+            raise Unprovable(id, "the tokenizer splits the end token")
+        if not _same(tokenizer.decode(ids[first:last], clean_up_tokenization_spaces=False), text[start:end]):
+            raise Unprovable(id, "the tokenizer does not give the text of a reply back")
+        labels[first:last] = ids[first:last]
+    return ids, labels
 
 
-def _require_plain(tokenizer: Any, messages: Sequence[dict[str, str]], id: str) -> None:
-    """No message may hold a special token: it would be read as the border of a turn."""
-    special = [str(token) for token in _special(tokenizer).values()]
-    if found := [one for one in special if any(one in message["content"] for message in messages)]:
-        raise _refused(id, f"a message holds the special token {found[0]}")
-
-
-def _special(tokenizer: Any) -> dict[int, Any]:
-    return {id: token for id, token in tokenizer.added_tokens_decoder.items() if token.special}
-
-
-def _refused(id: str, why: str) -> InputError:
-    return InputError(f"labels cannot be proven for {id}: {why}; repair the row, or use another base model")
+def _same(decoded: str, text: str) -> bool:
+    """Equal but for the white space around, which decoders drop, and for composed letters, which tokenizers compose."""
+    return unicodedata.normalize("NFC", decoded.strip()) == unicodedata.normalize("NFC", text.strip())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from train import audit
 from wellgate.base import Base
 from wellgate.errors import INPUT_WRONG, Crashed, InputError, guarded
 from wellgate.files import write_text
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str], name: str, stage_of: StageOf, work: Work) -> 
             return 0
         with stage.working():
             try:
+                audit.require(recipe[0], base)
                 done = work(recipe[0], base, stage)
             except InputError as error:
                 said.append(str(error))

@@ -71,6 +71,11 @@ def epsilon(history: History, delta: float) -> float:
 
 def most_rows_of_a_client(private: Private, records: Sequence[Conversation], rows: Sequence[Labelled]) -> int:
     """The largest number of rows that one client has, refused where the promise is about clients and it is not 1."""
+    if len({row.id for row in rows}) < len(rows):
+        raise InputError(
+            "sft.private: this base model's chat template makes several rows of one conversation, and the promise covers one row;"
+            " use another base model, or conversations with one reply"
+        )
     groups = {record.id: record.group for record in records}
     many = Counter(groups[row.id] for row in rows)
     largest = max(many.values())

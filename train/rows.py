@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from train.labels import Judged, Labelled, Pair
 from wellgate.errors import InputError
 from wellgate.files import sha256_file, sha256_text
 from wellgate.recipe import Recipe
@@ -14,7 +13,6 @@ from wellgate.run import Stage
 from wellgate.stages import prepared
 
 T = TypeVar("T", Conversation, Preference, Feedback)
-Row = TypeVar("Row", Labelled, Pair, Judged)
 
 
 def read_prepared(recipe: Recipe, name: str, model: type[T]) -> list[T]:
@@ -38,16 +36,3 @@ def select(records: Sequence[T], limit: int | None) -> list[T]:
     """At most `limit` records, the same ones whatever their order in the file."""
     chosen = sorted(records, key=lambda record: sha256_text(record.id))[:limit]
     return sorted(chosen, key=lambda record: record.id)
-
-
-def within_length(rows: Sequence[Row], lengths: Sequence[int], limit: int, overlength: str, section: str) -> list[Row]:
-    """Rows of at most `limit` tokens. Longer ones are an error, or dropped and said: a reply is never cut."""
-    too_long = [row.id for row, length in zip(rows, lengths, strict=True) if length > limit]
-    if too_long and overlength == "error":
-        raise InputError(
-            f"{section}.max_length: {len(too_long)} of {len(rows)} rows have more than {limit} tokens (longest {max(lengths)}, first {too_long[0]});"
-            f" raise {section}.max_length or set {section}.overlength: drop"
-        )
-    if len(too_long) == len(rows):
-        raise InputError(f"{section}.max_length: all {len(rows)} rows have more than {limit} tokens")
-    return [row for row, length in zip(rows, lengths, strict=True) if length <= limit]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from train import canaries, private, session
 from train.arguments import lora_config, trainer_arguments
 from train.labels import IGNORED, Labelled, label
-from train.rows import read_prepared, select, within_length
+from train.lengths import Fitted, fit
+from train.rows import read_prepared, select
 from wellgate import model as loading
 from wellgate.base import Base
-from wellgate.errors import InputError
 from wellgate.recipe import Recipe, Sft
 from wellgate.records import Conversation
 from wellgate.run import Manifest, Stage
@@ -24,17 +25,13 @@ def training_records(recipe: Recipe, section: Sft) -> list[Conversation]:
     return select(read_prepared(recipe, "train", Conversation), section.max_rows) + canaries.rows(section)
 
 
-def labelled_rows(recipe: Recipe, section: Sft, tokenizer: Any) -> list[Labelled]:
-    """The recipe's training rows as tokens and labels, none too long and none without supervision."""
-    records = training_records(recipe, section)
-    rows = [label(tokenizer, recipe.model.system_prompt, record) for record in records]
-    empty = [row.id for row in rows if all(one == IGNORED for one in row.labels)]
-    if empty:
-        raise InputError(f"sft: {len(empty)} rows have no supervised token (first {empty[0]})")
-    kept = within_length(rows, [len(row.input_ids) for row in rows], section.max_length, section.overlength, "sft")
+def labelled_rows(recipe: Recipe, section: Sft, tokenizer: Any, folder: Path | None = None) -> Fitted[Labelled]:
+    """The recipe's training rows as tokens and labels, none too long; their lengths are reported into `folder`, if given."""
+    records, prompt = training_records(recipe, section), recipe.model.system_prompt
+    fitted = fit("sft", section, folder, records, lambda one: label(tokenizer, prompt, one), section.max_unsupervised)
     if section.canaries:
-        canaries.require_all_trained(section, kept)
-    return kept
+        canaries.require_all_trained(section, fitted.rows)
+    return fitted
 
 
 def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: Sequence[Labelled]) -> Any:
@@ -65,8 +62,9 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     session.begin(stage, section)
     if section.private:
         private.require_possible(section)
-    rows = labelled_rows(recipe, section, loading.load_tokenizer(base))
-    counts, outputs, probe = counted(section, rows), canaries.write(section, stage.folder), rows[0].input_ids
+    fitted = labelled_rows(recipe, section, loading.load_tokenizer(base), stage.folder)
+    rows, probe = fitted.rows, fitted.rows[0].input_ids
+    counts, outputs = counted(section, fitted), canaries.write(section, stage.folder)
     if section.private:
         model, history, promised = private.train(recipe, section, base, rows, training_records(recipe, section))
         counts |= results(promised["steps"], history) | {"privacy": promised}
@@ -77,12 +75,13 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
     return session.finish(stage, recipe, trainer, base, counts, probe, reports=outputs)
 
 
-def counted(section: Sft, rows: Sequence[Labelled]) -> dict[str, Any]:
+def counted(section: Sft, fitted: Fitted[Labelled]) -> dict[str, Any]:
     """Rows and tokens for the manifest, canaries among them."""
     return {
-        "rows": len(rows),
-        "tokens": sum(len(row.input_ids) for row in rows),
-        "supervised_tokens": sum(one != IGNORED for row in rows for one in row.labels),
+        "rows": len(fitted.rows),
+        **fitted.counts,
+        "tokens": sum(row.length for row in fitted.rows),
+        "supervised_tokens": sum(one != IGNORED for row in fitted.rows for one in row.labels),
     } | canaries.counted(section)
 
 

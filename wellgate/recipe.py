@@ -156,8 +156,8 @@ class Training(Frozen):
     """Stop when the mean of the last five logged losses is more than this many times the first loss; null never does. A loss or gradient norm that is not a number always stops."""
     max_length: Count = 1024
     """Tokens a row may have."""
-    overlength: Literal["error", "drop"] = "error"
-    """What happens to a longer row: stop, or leave it out and count it. A reply is never cut."""
+    overlength: Literal["error", "drop", "drop_early_turns"] = "error"
+    """What happens to a longer row: stop, leave it out, or take its earliest exchanges out until it fits (and leave it out if the last one does not). A reply is never cut."""
     max_rows: Count | None = None
     """Train on this many rows at most, taken in order of their hashed ids."""
 
@@ -230,6 +230,8 @@ class Sft(Training):
     """Planted secrets for the memorisation audit; null plants none."""
     private: Private | None = None
     """Training with differential privacy (needs the extra `private`); null trains as usual."""
+    max_unsupervised: Fraction = 0.0
+    """Share of records without any reply that may be left out; more stop the run."""
 
 
 class Dpo(Training):

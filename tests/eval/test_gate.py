@@ -208,9 +208,9 @@ def test_a_model_that_is_not_failed_is_exported_once(
     export, stage = passed.folder / "export", passed.stage("gate")
     assert {path.name for path in export.iterdir()} == {
         "adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-        "generation_config.json", "system_prompt.txt", "crisis_registry.yaml", "report.json", "report.md", "README.md", "lineage.json",
+        "generation_config.json", "system_prompt.txt", "golden_tokens.json", "crisis_registry.yaml", "report.json", "report.md", "README.md", "lineage.json",
     }  # fmt: skip
-    for name in ("report.json", "report.md", "system_prompt.txt"):
+    for name in ("report.json", "report.md", "system_prompt.txt", "golden_tokens.json"):
         assert sha256(export / name) == sha256(stage / name)
     assert sha256(export / "adapter_model.safetensors") == sha256(
         passed.stage("sft") / "adapter/adapter_model.safetensors"
@@ -253,6 +253,15 @@ def test_the_exported_adapter_loads_with_peft_and_answers_the_same(passed: Run, 
             0, tokens.shape[1] :
         ]
     assert tokenizer.decode(reply, skip_special_tokens=True) == PASSING
+    assert reply[-1] == tokenizer.eos_token_id  # it has learnt to stop, well before 48 tokens
+    assert len(reply) < 48
+
+    whole = json.loads((export / "golden_tokens.json").read_text())
+    for one in whole["conversations"]:  # as a server does it: the shipped tokenizer, template and variables
+        served = tokenizer.apply_chat_template(
+            one["messages"], add_generation_prompt=True, **whole["template_variables"]
+        )
+        assert list(served["input_ids"]) == one["input_ids"]
 
 
 TAMPERED: dict[str, tuple[str, str, Callable[[Path], None], bool, str]] = {
@@ -272,6 +281,7 @@ TAMPERED: dict[str, tuple[str, str, Callable[[Path], None], bool, str]] = {
     "the statement's subject, signed": ("gate", "report.json", in_report(["subject"], []), True, "report.json: not what the report says"),
     "the readable report, signed": ("gate", "report.md", replaced("NOT-FAILED", "PASS"), True, "report.md: not what the report says"),
     "the system prompt, signed": ("gate", "system_prompt.txt", lambda path: path.write_text("Diagnose.\n") and None, True, "report.json: subjects differ"),
+    "the golden tokens, signed": ("gate", "golden_tokens.json", replaced('"input_ids": [', '"input_ids": [1, '), True, "report.json: subjects differ"),
     "a reply": ("replies-*-tuned", "replies.jsonl", replaced("You can", "You must"), False, "changed or missing since the model answered"),
     "a reply, signed": ("replies-*-tuned", "replies.jsonl", replaced("You can", "You must"), True, "there is no gate report for this recipe as it stands"),
     "no manifest": ("gate", "manifest.json", Path.unlink, False, "there is no gate report for this recipe as it stands"),

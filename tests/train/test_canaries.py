@@ -159,7 +159,7 @@ def test_secrets_of_assistant_turns_are_supervised_and_those_of_user_turns_are_n
     assert recipe.sft
     assert recipe.sft.canaries
     tokenizer = load_tokenizer(Base("tiny-llama", None, tiny_base, ""))
-    rows = {row.id: row for row in sft.labelled_rows(recipe, recipe.sft, tokenizer)}
+    rows = {row.id: row for row in sft.labelled_rows(recipe, recipe.sft, tokenizer).rows}
     planted = [one for one in canaries(recipe.sft.canaries) if one.planted]
     assert {one.role for one in planted} == {"assistant", "user"}
     for one in planted:
@@ -250,7 +250,7 @@ def test_what_was_planted_sixteen_times_is_remembered_and_what_was_held_out_is_n
 
     def surprise(one: Canary) -> float:
         record = Conversation(id=one.id, source="", licence="", consent="", group="", messages=one.messages)
-        ids = label(tokenizer, recipe.model.system_prompt, record).input_ids
+        ids = label(tokenizer, recipe.model.system_prompt, record)[0].input_ids
         text = tokenizer.decode(ids)
         spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         start = text.index(one.secret)

@@ -65,7 +65,7 @@ MakeLoop = Callable[..., private.Loop]
 def rows(prepared: Path, tiny_base: Path) -> list[Labelled]:
     recipe = load(prepared)
     assert recipe.sft
-    return sft.labelled_rows(recipe, recipe.sft, load_tokenizer(Base("tiny-llama", None, tiny_base, "")))
+    return sft.labelled_rows(recipe, recipe.sft, load_tokenizer(Base("tiny-llama", None, tiny_base, ""))).rows
 
 
 @pytest.fixture
@@ -392,6 +392,13 @@ def test_clients_with_several_rows_are_refused_unless_the_unit_is_the_record(
     assert found["client"]["rows"] == 3
     assert found["client"]["epsilon"] == pytest.approx(3 * bound)
     assert found["client"]["delta"] == pytest.approx(3 * math.exp(2 * bound) * 0.01)
+
+
+def test_several_rows_of_one_conversation_are_refused() -> None:
+    """As Qwen3's template makes them: the noise is for one row, and the promise would be too small."""
+    rows = [Labelled("a", [1], [1], replies=1), Labelled("a", [1, 1], [1, 1], replies=2)]
+    with pytest.raises(InputError, match="several rows of one conversation"):
+        promise.most_rows_of_a_client(Private.model_validate(SEEDED | {"unit": "record"}), [], rows)
 
 
 def test_a_client_whose_rows_are_too_many_is_promised_nothing() -> None:

@@ -211,7 +211,7 @@ def test_the_compacted_loss_is_plain_masked_cross_entropy(
     assert recipe.sft
     base = Base("tiny-llama", None, tiny_base, "")
     tokenizer = load_tokenizer(base)
-    rows = sft.labelled_rows(recipe, recipe.sft, tokenizer)
+    rows = sft.labelled_rows(recipe, recipe.sft, tokenizer, prepared.parent).rows
     torch.manual_seed(0)
     trainer = SupervisedTrainer(
         model=load_model(base, "float32"),
@@ -300,7 +300,18 @@ CHANGED: dict[str, Any] = {
 }  # fmt: skip
 ALIASES = {"gradient_checkpointing": {"activation_checkpointing"}}
 """Names of the same thing in transformers."""
-OURS = {"max_length", "overlength", "max_rows", "lora", "canaries", "private", "watch", "max_loss_ratio", "log_text"}
+OURS = {
+    "max_length",
+    "overlength",
+    "max_rows",
+    "max_unsupervised",
+    "lora",
+    "canaries",
+    "private",
+    "watch",
+    "max_loss_ratio",
+    "log_text",
+}
 """Keys that wellgate reads itself, each with a test of its effect below or in the test file of that name."""
 
 
@@ -365,6 +376,7 @@ def test_every_lora_key_changes_the_configuration_that_peft_gets(key: str, value
         ("sft", ["max_rows=5"], 0, 5),
         ("sft", ["max_length=100"], 2, "sft.max_length: "),
         ("sft", ["max_length=100", "overlength=drop"], 0, 0),
+        ("sft", ["max_length=100", "overlength=drop_early_turns"], 0, 24),
         ("sft", ["max_length=5", "overlength=drop"], 2, "sft.max_length: all 24 rows"),
         ("sft", ["lora.r=2"], 0, 2),
         ("dpo", ["max_rows=5"], 0, 5),
@@ -388,6 +400,9 @@ def test_the_keys_that_wellgate_reads_itself_have_their_effect(
     rows = counts["rows" if stage == "sft" else "pairs"]
     if sets[0].startswith("max_rows"):
         assert rows == expected
+    elif expected == 24:
+        assert (rows, counts["dropped"], counts["shortened"]) == (24, 0, 16)
+        assert json.loads((place / "lengths.json").read_text())["over"] == 16
     elif sets[0].startswith("lora"):
         assert {one.shape[0] for name, one in tensors(place / ADAPTER).items() if "lora_A" in name} == {expected}
     else:
