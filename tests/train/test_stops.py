@@ -157,7 +157,7 @@ def test_a_signal_is_heeded_at_the_next_step_that_all_processes_agree_on(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", ["sft", pytest.param("dpo", marks=pytest.mark.slow)])
 def test_sigterm_saves_and_the_next_run_gives_the_bytes_of_an_undisturbed_one(
     fresh: Fresh, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,7 +213,7 @@ LONGER = ["max_steps=32", "save_steps=1000", "warmup_steps=0.2"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stage", "launched"), [("sft", False), ("dpo", False), ("sft", True)])
+@pytest.mark.parametrize(("stage", "launched"), [("sft", False), ("sft", True)])
 def test_a_terminated_training_saves_and_goes_on_to_the_bytes_of_an_undisturbed_one(
     fresh: Fresh, stage: str, launched: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

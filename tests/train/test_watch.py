@@ -117,7 +117,7 @@ def test_modes_and_random_states_are_as_before(fails: bool) -> None:
 
 @pytest.mark.parametrize(
     ("control", "finished", "passing", "hard"),
-    [("oracle", True, 1.0, False), ("oracle", False, 1.0, False), ("harm", True, 0.0, True), ("babble", True, 0.0, False)],
+    [("oracle", False, 1.0, False), ("harm", True, 0.0, True)],
 )  # fmt: skip
 def test_rates_are_those_of_the_gates_graders(
     fresh: Fresh, scripted: Callable[..., None], capsys: pytest.CaptureFixture[str], control: str, finished: bool, passing: float, hard: bool
@@ -161,7 +161,6 @@ def test_a_regression_stops_and_a_changed_watch_goes_on_from_there(
         sft.main([*run, *steps, *watching(stop_on_regression=True)]) == 2
     )  # the same again, against the same baseline
     assert "at step 6" in capsys.readouterr().err
-    assert sft.main([*run, *steps, *watching(stop_on_regression=True, margin=99.9)]) == 2
     assert sft.main([*run, *steps, *watching()]) == 0
     assert sft.main([*plain, *steps]) == 0
     assert adapter(run) == adapter(plain)
