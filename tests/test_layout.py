@@ -1,4 +1,4 @@
-"""What holds for the repository as a whole: file names, and recipes that load."""
+"""What holds for the repository as a whole: file names."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wellgate.recipe import load
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("wellgate", "data_prep", "train", "eval")
-RECIPES = sorted(path for path in (ROOT / "recipes").rglob("*.yaml") if "accelerate" not in path.parts)
 
 
 def test_no_file_is_named_utils() -> None:
@@ -25,13 +22,3 @@ def test_no_stage_file_shadows_a_library(stage: str) -> None:
     """`python train/x.py` puts train/ first on the path, so that train/datasets.py would replace the library."""
     libraries = set(importlib.metadata.packages_distributions()) | set(sys.stdlib_module_names)
     assert [path.name for path in (ROOT / stage).iterdir() if path.stem in libraries - {"__init__"}] == []
-
-
-def test_there_are_recipes() -> None:
-    assert RECIPES
-
-
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.relative_to(ROOT / "recipes").as_posix())
-def test_every_recipe_loads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert load(path).name

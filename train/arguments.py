@@ -21,23 +21,27 @@ def trainer_arguments(section: Training, recipe: Recipe, folder: Path) -> dict[s
 
     gpu = torch.cuda.is_available()
     dump = section.model_dump()
-    return {name: dump[name] for name in PASSED_THROUGH} | {
-        "report_to": list(section.report_to) or "none",
-        "output_dir": str(folder / "checkpoints"),
-        "run_name": folder.name,
-        "seed": recipe.seed,
-        "data_seed": recipe.seed,
-        "use_cpu": not gpu,
-        "bf16": recipe.model.dtype == "bfloat16",  # autocast: adapters are float32 and computed in bfloat16
-        "max_length": None,  # we have cut nothing and dropped openly what was too long
-        "train_sampling_strategy": "group_by_length",
-        "save_strategy": "steps",
-        "save_total_limit": 2,
-        "disable_tqdm": not sys.stderr.isatty(),
-        "dataloader_pin_memory": gpu,
-        "logging_first_step": True,
-        "logging_nan_inf_filter": False,  # else a loss that is not a number is logged as 0
-    }
+    return (
+        {name: dump[name] for name in PASSED_THROUGH}
+        | {
+            "report_to": list(section.report_to) or "none",
+            "output_dir": str(folder / "checkpoints"),
+            "run_name": folder.name,
+            "seed": recipe.seed,
+            "data_seed": recipe.seed,
+            "use_cpu": not gpu,
+            "bf16": recipe.model.dtype == "bfloat16",  # autocast: adapters are float32 and computed in bfloat16
+            "max_length": None,  # we have cut nothing and dropped openly what was too long
+            "train_sampling_strategy": "group_by_length",
+            "save_strategy": "steps",
+            "save_total_limit": 2,
+            "ddp_find_unused_parameters": False,  # every adapter is used in every forward pass; looking for others costs time
+            "disable_tqdm": not sys.stderr.isatty(),
+            "dataloader_pin_memory": gpu,
+            "logging_first_step": True,
+            "logging_nan_inf_filter": False,  # else a loss that is not a number is logged as 0
+        }
+    )
 
 
 def lora_config(lora: Lora) -> Any:

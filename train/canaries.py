@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from train import ranks
 from train.labels import Labelled
 from wellgate import canaries
 from wellgate.errors import InputError
@@ -62,6 +63,7 @@ def write(section: Sft, folder: Path) -> list[str]:
     if section.canaries is None:
         return []
     path = folder / canaries.FILE
-    write_jsonl(path, canaries.canaries(section.canaries))
-    path.chmod(0o600)
+    if ranks.first():
+        write_jsonl(path, canaries.canaries(section.canaries))
+        path.chmod(0o600)
     return [canaries.FILE]

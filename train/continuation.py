@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from train import session
+from train import ranks, session
 from train.start import reference, require_first_loss, require_same_start, require_still
 from wellgate import lineage
 from wellgate import model as loading
@@ -16,6 +16,7 @@ from wellgate.files import write_text
 from wellgate.recipe import Recipe
 from wellgate.run import Manifest, Stage
 from wellgate.stages import sft_stage
+from wellgate.world import declared
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Plan:
     """Name and content of the report on the data."""
 
 
-def go_on(stage: Stage, recipe: Recipe, base: Base, plan: Plan) -> Manifest:
+def go_on(stage: Stage, recipe: Recipe, base: Base, plan: Plan) -> Manifest | None:
     """Train, or resume, check the lineage before and after, and save the adapter."""
     from transformers import set_seed
 
@@ -51,6 +52,7 @@ def go_on(stage: Stage, recipe: Recipe, base: Base, plan: Plan) -> Manifest:
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base.folder)  # else PEFT asks the Hub for it at every checkpoint
     trainer = plan.build(model)
+    ranks.require_engine(declared(recipe), trainer.accelerator)
     fresh = loading.load_model(base, recipe.model.dtype, parent).eval()
     require_same_start(stage.name, model, fresh, plan.probe)
     expected = plan.first_loss(trainer, fresh)
@@ -73,4 +75,5 @@ def go_on(stage: Stage, recipe: Recipe, base: Base, plan: Plan) -> Manifest:
 
 def write_report(stage: Stage, name: str, report: Mapping[str, Any]) -> None:
     """A report on the data, into the stage's folder."""
-    write_text(stage.folder / name, json.dumps(report, indent=1, sort_keys=True) + "\n")
+    if ranks.first():
+        write_text(stage.folder / name, json.dumps(report, indent=1, sort_keys=True) + "\n")

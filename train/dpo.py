@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from train import session
+from train import ranks, session
 from train.arguments import trainer_arguments
 from train.continuation import Plan, go_on
 from train.labels import Pair, pair
@@ -57,7 +57,7 @@ def pairs(
         "prepared": prepared(recipe)[1].counts["preference_balance"],
     }
     for warning in report["prepared"]["warnings"]:
-        print(f"dpo: {warning}")
+        ranks.say(f"dpo: {warning}")
     require_balanced_length(report, section)
     return rows, report
 
@@ -83,7 +83,7 @@ def build_trainer(recipe: Recipe, section: Dpo, base: Base, stage: Stage, rows: 
     return session.equip(trainer, recipe, section, base, stage)
 
 
-def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
+def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     """Train, or resume, check the lineage, and save the adapter."""
     section = recipe.dpo
     assert section is not None

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from train import session
+from train import ranks, session
 from train.arguments import trainer_arguments
 from train.continuation import Plan, go_on
 from train.labels import Judged, judged
@@ -49,7 +49,7 @@ def feedback(
     report |= {"shortened": len(fitted.shortened), "dropped": len(fitted.dropped)}
     require_both(report)
     if note := balance_note(report, section):
-        print(note)
+        ranks.say(note)
     return shuffled(rows, recipe.seed), report
 
 
@@ -101,7 +101,7 @@ def build_trainer(recipe: Recipe, section: Kto, base: Base, stage: Stage, rows: 
     return session.equip(trainer, recipe, section, base, stage)
 
 
-def kto(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
+def kto(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     """Train, or resume, check the lineage, and save the adapter."""
     section = recipe.kto
     assert section is not None

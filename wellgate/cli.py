@@ -75,8 +75,11 @@ def export(recipe: Recipe) -> int:
 
 def run(recipe: Recipe) -> int:
     """the whole line: prepare, train, gate, export"""
+    from train.launch import require_ready
     from wellgate.show import summary
 
+    if recipe.sft:
+        require_ready(recipe)
     prepare(recipe)
     if recipe.sft:
         train(recipe)

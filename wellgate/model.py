@@ -79,6 +79,8 @@ def load_model(base: Base, dtype: str, adapter: Path | None = None, trainable: b
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
+    from transformers.integrations import is_deepspeed_zero3_enabled
+    from transformers.integrations.fsdp import is_fsdp_enabled
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -87,7 +89,8 @@ def load_model(base: Base, dtype: str, adapter: Path | None = None, trainable: b
         model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=getattr(torch, dtype))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{base.folder}: the weights cannot be loaded ({type(error).__name__})") from None
-    model.to(device)
+    if not (is_fsdp_enabled() or is_deepspeed_zero3_enabled()):  # they place it themselves, a shard on each device
+        model.to(device)
     return attach_adapter(model, base, adapter, trainable) if adapter else model
 
 

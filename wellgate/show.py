@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from wellgate.base import require_pinned
 from wellgate.errors import InputError
 from wellgate.recipe import Recipe
 from wellgate.records import Check, GateReport
 from wellgate.run import Manifest, Stage
 from wellgate.stages import gate_stage, prepare_stage, resolve_base, root, training_stages
+from wellgate.world import declared
 
 
 def plan(recipe: Recipe) -> str:
     """One line a section: what `wellgate run` would do."""
+    world = declared(recipe)
+    require_pinned(recipe.model.base, recipe.model.revision)
     lines = [
         f"{recipe.name}: the recipe is sound",
         f"  model    {recipe.model.base}",
@@ -25,6 +29,8 @@ def plan(recipe: Recipe) -> str:
             lines.append(
                 f"  {name:8} {length}, batch {section.per_device_train_batch_size} x {section.gradient_accumulation_steps}"
             )
+    if recipe.launch:
+        lines.append(f"  launch   {world.num_processes} process(es) of type {world.distributed_type} ({recipe.launch})")
     if recipe.gate:
         lines.append(
             f"  gate     {', '.join(probe.use for probe in recipe.gate.probes)}; policy {recipe.gate.policy}, size {recipe.gate.size}"

@@ -15,6 +15,7 @@ from wellgate.plugins import Probe
 from wellgate.recipe import Gate, Recipe
 from wellgate.records import canonical_json
 from wellgate.run import ROOT, Manifest, Stage, code_digest, versions
+from wellgate.world import declared
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def planned(recipe: Recipe) -> list[Callable[[Recipe, Base], Stage]]:
 
 
 def _training_context(recipe: Recipe) -> dict[str, object]:
-    return {"seed": recipe.seed, "dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt}
+    model = {"dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt}
+    return {"seed": recipe.seed, "launch": declared(recipe).context(), **model}
 
 
 def training_stages(recipe: Recipe, base: Base) -> list[Stage]:

@@ -183,8 +183,8 @@ def test_a_result_that_reloads_to_another_model_is_not_signed(
     shutil.rmtree(runs.folder(stage))
     real = session.save_adapter
 
-    def lossy(model: Any, folder: Path, base: Any) -> None:
-        real(model, folder, base)
+    def lossy(model: Any, folder: Path, base: Any, *rest: Any) -> None:
+        real(model, folder, base, *rest)
         weights = load_file(folder / ADAPTER)
         name = next(one for one in weights if "lora_B" in one)
         weights[name] += 1e-3

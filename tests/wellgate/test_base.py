@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from wellgate.base import Base, check_reference, check_safetensors, resolve
+from wellgate.base import PIN_ME, Base, check_reference, check_safetensors, resolve
 from wellgate.errors import InputError
 
 WHEEL = "pypi:tiny-model==1.0/tiny.gguf"
@@ -75,6 +75,42 @@ def test_an_unpinned_base_is_refused_with_the_way_out(base: str, revision: str |
 )
 def test_a_pinned_base_or_a_folder_is_accepted(base: str, revision: str | None) -> None:
     check_reference(base, revision)
+
+
+def test_a_recipe_may_wait_for_its_commit_but_is_never_fetched_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("fetched"))
+    check_reference("org/name", PIN_ME)
+    with pytest.raises(
+        InputError, match=r"PIN_ME: pin .*--set model\.revision=.*ls-remote https://huggingface\.co/org/name HEAD"
+    ):
+        resolve("org/name", PIN_ME)
+
+
+HUB_ERRORS = {
+    "GatedRepoError": "its licence is accepted by a person, at https://huggingface.co/org/name; then set HF_TOKEN",
+    "RepositoryNotFoundError": "there is no such model, or it is private: check the name, and set HF_TOKEN",
+    "RevisionNotFoundError": "the model has no such commit; `git ls-remote https://huggingface.co/org/name HEAD`",
+    "LocalEntryNotFoundError": "check the network, or name a local folder",
+    "OfflineModeIsEnabled": "check the network, or name a local folder",
+}
+
+
+@pytest.mark.parametrize(("name", "way_out"), HUB_ERRORS.items(), ids=HUB_ERRORS)
+def test_each_failure_of_the_hub_has_its_own_way_out(monkeypatch: pytest.MonkeyPatch, name: str, way_out: str) -> None:
+    from huggingface_hub import errors
+
+    kind = getattr(errors, name)
+
+    def fail(repo: str, revision: str, **_: Any) -> str:
+        assert (repo, revision) == ("org/name", COMMIT)
+        raise kind.__new__(kind)  # its constructor wants a response of the Hub
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(InputError) as refused:
+        resolve("org/name", COMMIT)
+    message = str(refused.value)
+    assert message.startswith(f"model.base: cannot fetch org/name@{COMMIT[:12]} from the Hub ({name}): {way_out}")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("base", ["./not-here", "/not/here/at/all", "not-here"])

@@ -61,6 +61,7 @@ def test_a_minimal_recipe_loads_with_defaults_and_without_optional_stages(write_
         ("seed: 1\nseed: 2", f"{NEXT + 1}: seed: stands twice; keep one"),
         ("sft:\n  seed: 1", f"{NEXT + 1}: sft.seed: unknown key"),
         ("1: one", "1: 1: Keys should be strings"),
+        ("sft: {max_steps: 0}", f"{NEXT}: sft.max_steps: 0 steps train nothing; use -1 to train by epochs"),
         ("dpo: {}", "`dpo` continues the SFT adapter: add an `sft` section"),
         ("a: [1", f"{NEXT + 1}: not YAML"),
         ("a:\n\t- b", f"{NEXT + 1}: not YAML"),
