@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from train import ranks
 from train.labels import Judged, Labelled, Pair
 from wellgate.errors import InputError
 from wellgate.files import write_text
@@ -71,7 +71,7 @@ def fit(
             fitted.unsupervised.append(record.id)
         for row in rows:
             _place(fitted, row, section, record, build)
-    if folder and lengths and os.environ.get("RANK", "0") == "0":  # every process would write the same
+    if folder and lengths and ranks.first():  # every process would write the same
         _report(name, section, folder, lengths, fitted)
     _require_supervised(name, fitted.unsupervised, len(records), max_unsupervised)
     _require_length(name, section, fitted, lengths)
