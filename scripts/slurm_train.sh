@@ -26,7 +26,7 @@ if [ "$machines" != "$SLURM_NNODES" ]; then
   echo "slurm_train.sh: $launch says num_machines: ${machines:-nothing}, the job has $SLURM_NNODES; make them equal" >&2
   exit 2
 fi
-MAIN_HOST=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+read -r MAIN_HOST < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 MAIN_PORT=$((20000 + SLURM_JOB_ID % 10000))
 export MAIN_HOST MAIN_PORT HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}
 
