@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from wellgate.errors import InputError
+from wellgate.errors import CRASHED, Crashed, InputError
 from wellgate.recipe import Recipe
 from wellgate.world import World, declared
 
@@ -59,6 +59,8 @@ def one_voice() -> Iterator[None]:
     except Exception as error:
         if first():
             raise
+        if isinstance(error, Crashed):
+            raise SystemExit(CRASHED) from None  # all have agreed to stop, and the first says so
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         time.sleep(PATIENCE)
         if isinstance(error, InputError):

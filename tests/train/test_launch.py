@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from train import checkpoints, ranks, sft
 from train.order import Dealt, SeededByEpoch, deal
 from wellgate.cli import main
-from wellgate.errors import InputError
+from wellgate.errors import Crashed, InputError
 from wellgate.recipe import load
 from wellgate.stages import sft_stage
 from wellgate.world import ALONE, World, declared
@@ -228,6 +228,15 @@ def test_a_process_that_stops_alone_is_heard_and_the_first_speaks_for_all(
     assert waited == [ranks.PATIENCE] * (rank == "1")
     message = json.loads((recipe.parent / "runs" / "tiny" / "sft.failed.json").read_text())["message"]
     assert message.startswith(f"{said}model.base: there is no folder")
+
+
+@pytest.mark.parametrize(("rank", "expected"), [("0", Crashed), ("1", SystemExit)])
+def test_a_stop_that_all_have_agreed_on_is_said_by_the_first(
+    monkeypatch: pytest.MonkeyPatch, rank: str, expected: type[BaseException]
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    with pytest.raises(expected), ranks.one_voice():
+        raise Crashed("sft: interrupted at step 7")
 
 
 @given(st.integers(1, 200), st.integers(1, 5), st.integers(1, 8))
