@@ -32,6 +32,9 @@ def require_possible(section: Sft) -> None:
         raise InputError("sft.private: runs in one process only; launch it with one, or drop sft.private")
     if section.gradient_checkpointing:
         raise InputError("sft.gradient_checkpointing: per-sample gradients need what it throws away; set it to false")
+    for name in ("watch", "report_to"):
+        if getattr(section, name):
+            raise InputError(f"sft.{name}: the loop of sft.private does not know it; take it out")
     warnings.filterwarnings("ignore", "Optimal order")  # the accountant's, of bounds that could be tighter still
     try:
         import opacus  # noqa: F401

@@ -200,8 +200,8 @@ def terminated(words: list[str], rows_of: Callable[[], Path]) -> tuple[int, str]
         words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, text=True
     ) as process:
         while process.poll() is None:
-            with_rows = [path for path in [rows_of()] if path.is_file() and len(read(path)) >= 3]
-            if with_rows:
+            logged = [path for path in [rows_of()] if path.is_file() and sum("loss" in row for row in read(path)) >= 3]
+            if logged:
                 process.send_signal(signal.SIGTERM)
                 break
             time.sleep(0.005)
@@ -213,33 +213,41 @@ LONGER = ["max_steps=32", "save_steps=1000", "warmup_steps=0.2"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stage", "launched"), [("sft", False), ("sft", True)])
-def test_a_terminated_training_saves_and_goes_on_to_the_bytes_of_an_undisturbed_one(
-    fresh: Fresh, stage: str, launched: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By its script, and through `wellgate train`, whose launched process must hear of it."""
+def test_wellgate_train_passes_sigterm_on_to_the_process_that_trains(fresh: Fresh) -> None:
     run, whole = fresh("runs"), fresh("whole")
-    longer = sets(*(f"{stage}.{one}" for one in LONGER), "sft.lora.lora_dropout=0.1")
-    if stage == "dpo":
-        assert [sft.main([*longer, *run]), sft.main([*longer, *whole])] == [0, 0]
-    if launched:
-        monkeypatch.setattr(os, "cpu_count", lambda: 1)
-        longer += sets("dpo=null")
-    script = ["-m", "wellgate.cli", "train"] if launched else [str(ROOT / "train" / f"{stage}.py")]
+    longer = sets(*(f"sft.{one}" for one in LONGER), "sft.lora.lora_dropout=0.1", "dpo=null")
     runs = Path(run[-1].removeprefix("runs_dir=")) / "tiny"
-    code, said = terminated(
-        [sys.executable, *script, *run[:1], *longer, *run[1:]],
-        lambda: next(runs.glob(f"{stage}-*/metrics.jsonl"), runs),
-    )
+    command = [sys.executable, "-m", "wellgate.cli", "train", *run[:1], *longer, *run[1:]]
+    code, said = terminated(command, lambda: next(runs.glob("sft-*/metrics.jsonl"), runs))
     assert code == 1, said[-2000:]
-    last = said.strip().splitlines()[-1]
-    assert last.startswith(f"wellgate: {stage}: interrupted")
-    assert last.endswith("run again to go on from here")
-    assert "Traceback" not in said
-    folder = place(run, stage)
-    (saved,) = (folder / "checkpoints").iterdir()
-    step = json.loads((saved / "trainer_state.json").read_text())["global_step"]
-    assert 3 <= step < 32
-    assert [STAGES[stage].main([*longer, *run]), STAGES[stage].main([*longer, *whole])] == [0, 0]
-    assert_equal_bytes(folder, place(whole, stage))
-    assert [row["step"] for row in read(folder / "metrics.jsonl")] == list(range(1, 33))
+    (step,) = (one.name.rpartition("-")[2] for one in (place(run) / "checkpoints").iterdir())
+    assert 3 <= int(step) < 32
+    assert said.strip().splitlines()[-2:] == [
+        f"wellgate: sft: interrupted at step {step}, its checkpoint is saved; run again to go on from here",
+        "wellgate: sft: interrupted; run again to go on from here",
+    ]
+    assert [sft.main([*longer, *one]) for one in (run, whole)] == [0, 0]
+    assert_equal_bytes(place(run), place(whole))
+
+
+@pytest.mark.slow
+def test_two_processes_are_watched_once_and_stop_and_go_on_together(fresh: Fresh) -> None:
+    watched = 'sft.watch={"probes": ["ai_disclosure"], "items": 2, "every": 8, "max_new_tokens": 8}'
+    cpu = f"launch={ROOT / 'recipes' / 'accelerate' / 'cpu.yaml'}"
+    longer = sets(*(f"sft.{one}" for one in LONGER), "sft.per_device_train_batch_size=2", "dpo=null", watched, cpu)
+    run, whole = fresh("runs"), fresh("whole")
+    commands = [[sys.executable, "-m", "wellgate.cli", "train", *one[:1], *longer, *one[1:]] for one in (run, whole)]
+    runs = Path(run[-1].removeprefix("runs_dir=")) / "tiny"
+    code, said = terminated(commands[0], lambda: next(runs.glob("sft-*/metrics.jsonl"), runs))
+    assert code == 1, said[-2000:]
+    assert said.strip().splitlines()[-1] == "wellgate: sft: interrupted; run again to go on from here"
+    (saved,) = (place(run) / "checkpoints").iterdir()
+    assert 3 <= int(saved.name.rpartition("-")[2]) < 32
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    assert [subprocess.run(command, env=environment, check=False).returncode for command in commands] == [0, 0]
+    assert_equal_bytes(place(run), place(whole))
+    rows = [read(one / "metrics.jsonl") for one in (place(run), place(whole))]
+    assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
+    rates = [[row["watch/ai_disclosure/pass"] for row in one if "watch/seconds" in row] for one in rows]
+    assert rates[0] == rates[1]
+    assert len(rates[0]) == 5
