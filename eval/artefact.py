@@ -7,7 +7,7 @@ import json
 import struct
 from pathlib import Path
 
-from wellgate import golden, registry
+from wellgate import golden, quantization, registry
 from wellgate.base import Base
 from wellgate.files import sha256_files
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
@@ -25,6 +25,7 @@ FROM_GATE = ("system_prompt.txt", golden.FILE)
 def shipped(base: Base, adapter: Path, gate: Path) -> dict[str, Path]:
     """Every file of an adapter release by its name in it, the card and the report aside."""
     files = {name: adapter / name for name in (ADAPTER, ADAPTER_CONFIG)}
+    files |= {quantization.FILE: adapter / quantization.FILE} if (adapter / quantization.FILE).is_file() else {}
     files |= {name: base.folder / name for name in FROM_BASE if (base.folder / name).is_file()}
     files |= {name: gate / name for name in FROM_GATE}
     return files | {registry.PATH.name: registry.PATH}

@@ -17,6 +17,8 @@ from wellgate.stages import prepared, training_stages
 
 STAMP = "> **NOT EXPORTED.** This is a preview. The gate has not let this model out, and it must not be published or used with people."
 
+QUANTIZED = "It was trained and gated unmerged, on that base held in 4 bits as `quantization_config.json` says; merged, or on other weights, it is a model that nobody has judged."
+
 
 def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
     """README.md of a release, or its stamped preview."""
@@ -31,6 +33,7 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
         "",
         *([] if exported else [STAMP, ""]),
         f"A LoRA adapter on `{base.name}`{f' at `{base.revision}`' if base.revision else ''}, made and gated with wellgate.",
+        *([QUANTIZED] if recipe.model.quantization else []),
         "",
         "## What it is for",
         "",

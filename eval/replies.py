@@ -36,12 +36,16 @@ class Responder:
     _loaded: tuple[Any, Any] | None = None
 
     def loaded(self) -> tuple[Any, Any]:
-        """Model and tokenizer. A LoRA adapter is merged: unmerged it halves the speed."""
+        """Model and tokenizer. A LoRA adapter is merged: unmerged it halves the speed.
+
+        On a quantised base it is not: what ships is the adapter beside that base, and merging into
+        rounded weights gives another model.
+        """
         if self._loaded is None:
             loading.quiet()
             base = self.subject.base
-            model = loading.load_model(base, self.recipe.model.dtype, self.subject.adapter)
-            if self.subject.adapter:
+            model = loading.load_model(base, self.recipe.model, self.subject.adapter)
+            if self.subject.adapter and not self.recipe.model.quantization:
                 model = model.merge_and_unload(safe_merge=True)
             self._loaded = model.eval(), loading.load_tokenizer(base)
         return self._loaded

@@ -98,7 +98,7 @@ def sft(recipe: Recipe, rows: int, levers: tuple[str, ...]) -> Figures:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    from train.arguments import lora_config
+    from train.lora import lora_config
     from train.sft import labelled_rows
     from wellgate.model import load_tokenizer
     from wellgate.stages import resolve_base
@@ -124,7 +124,7 @@ def dpo(recipe: Recipe, rows: int, levers: tuple[str, ...]) -> Figures:
     begin(levers)
     from trl import DPOConfig, DPOTrainer
 
-    from train.arguments import lora_config
+    from train.lora import lora_config
     from train.trainers import PreferenceTrainer
     from wellgate.model import load_tokenizer
     from wellgate.stages import resolve_base

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from wellgate import model as loading
+from wellgate import quantization
 from wellgate.base import Base
 from wellgate.errors import InputError
 from wellgate.files import write_text
 from wellgate.model import ADAPTER, ADAPTER_CONFIG
-from wellgate.recipe import Recipe
+from wellgate.recipe import Model, Recipe
 from wellgate.run import Stage
 
 
@@ -30,10 +31,11 @@ def gathered(trainer: Any) -> dict[str, Any] | None:
     return dict(trainer.accelerator.get_state_dict(trainer.model)) if trainer.is_fsdp_enabled else None
 
 
-def save_adapter(model: Any, folder: Path, base: Base, weights: dict[str, Any] | None = None) -> None:
+def save_adapter(model: Any, folder: Path, base: Base, how: Model, weights: dict[str, Any] | None = None) -> None:
     """Save the trained adapter alone, its config in one spelling, and swap it in whole.
 
     The config names the base by its public name and revision, never by a machine's path. `weights` where they were gathered.
+    Where the base is quantised, a file beside it says how.
     """
     target, work = folder / "adapter", folder / "adapter.work"
     shutil.rmtree(work, ignore_errors=True)
@@ -46,6 +48,8 @@ def save_adapter(model: Any, folder: Path, base: Base, weights: dict[str, Any] |
     config |= {"base_model_name_or_path": base.name, "revision": base.revision, "inference_mode": True}
     config["target_modules"] = sorted(config["target_modules"])  # a set: its order differs from process to process
     write_text(path, json.dumps(config, indent=1, sort_keys=True) + "\n")
+    if packed := quantization.description(how):
+        write_text(work / quantization.FILE, json.dumps(packed, indent=1) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     work.rename(target)
 
@@ -73,7 +77,7 @@ def require_reloads(stage: Stage, recipe: Recipe, base: Base, probe: Sequence[in
     """
     import torch
 
-    fresh = loading.load_model(base, recipe.model.dtype, stage.folder / "adapter").eval()
+    fresh = loading.load_model(base, recipe.model, stage.folder / "adapter").eval()
     drift = (loading.logits(fresh, probe) - trained).abs().max()
     if not torch.equal(drift, torch.zeros_like(drift)):
         raise InputError(

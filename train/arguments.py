@@ -1,4 +1,4 @@
-"""The recipe's keys as TRL's trainers and PEFT take them, and what is fixed here with its reason."""
+"""The recipe's keys as TRL's trainers take them, and what is fixed here with its reason."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wellgate.recipe import Lora, Recipe, Training
+from wellgate.quantization import require_bitsandbytes
+from wellgate.recipe import Recipe, Sft, Training
 
 PASSED_THROUGH = (
     "learning_rate num_train_epochs max_steps per_device_train_batch_size gradient_accumulation_steps warmup_steps lr_scheduler_type"
-    " weight_decay max_grad_norm gradient_checkpointing logging_steps save_steps report_to"
+    " weight_decay max_grad_norm optim gradient_checkpointing torch_compile logging_steps save_steps report_to"
 ).split()
 """Recipe keys that are TRL's own, name and meaning."""
 
@@ -19,6 +20,8 @@ def trainer_arguments(section: Training, recipe: Recipe, folder: Path) -> dict[s
     """Arguments that SFTConfig and DPOConfig both take: the recipe's keys, and what we fix with its reason."""
     import torch
 
+    if section.optim.endswith("8bit"):
+        require_bitsandbytes("optim")
     gpu = torch.cuda.is_available()
     dump = section.model_dump()
     return (
@@ -44,8 +47,13 @@ def trainer_arguments(section: Training, recipe: Recipe, folder: Path) -> dict[s
     )
 
 
-def lora_config(lora: Lora) -> Any:
-    """PEFT's LoraConfig from the recipe's keys."""
-    from peft import LoraConfig
+def sft_arguments(section: Sft, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Arguments of SFTConfig.
 
-    return LoraConfig(task_type="CAUSAL_LM", **lora.model_dump())
+    Packing is always TRL's `bfd`, which keeps rows whole where none is longer than `max_length`: its other
+    strategies cut replies. TRL then tells the rows apart by `position_ids`, with every attention that a recipe may name.
+    """
+    packing: dict[str, Any] = {"packing": section.packing, "shuffle_dataset": False}
+    if section.packing:
+        packing |= {"packing_strategy": "bfd", "max_length": section.max_length}
+    return trainer_arguments(section, recipe, folder) | packing

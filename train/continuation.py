@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from train import ranks, session
+from train.lora import keep_float32
 from train.start import reference, require_first_loss, require_same_start, require_still
 from wellgate import lineage
 from wellgate import model as loading
@@ -48,12 +49,13 @@ def go_on(stage: Stage, recipe: Recipe, base: Base, plan: Plan) -> Manifest | No
     before = lineage.read(sft, lineage.origin(recipe, base))
     parent = sft.folder / "adapter"
     set_seed(recipe.seed)
-    model = loading.load_model(base, recipe.model.dtype, parent, trainable=True)
+    model = loading.load_model(base, recipe.model, parent, trainable=True)
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base.folder)  # else PEFT asks the Hub for it at every checkpoint
     trainer = plan.build(model)
     ranks.require_engine(declared(recipe), trainer.accelerator)
-    fresh = loading.load_model(base, recipe.model.dtype, parent).eval()
+    keep_float32(model)
+    fresh = loading.load_model(base, recipe.model, parent).eval()
     require_same_start(stage.name, model, fresh, plan.probe)
     expected = plan.first_loss(trainer, fresh)
     del fresh

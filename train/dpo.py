@@ -14,6 +14,7 @@ from train.continuation import Plan, go_on
 from train.labels import Pair, pair
 from train.lengths import fit
 from train.preferences import different, pair_report, require_balanced_length
+from train.room import require_room
 from train.rows import read_prepared, select
 from train.start import dpo_first_loss
 from wellgate import model as loading
@@ -89,9 +90,12 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     assert section is not None
     session.begin(stage, section)
     rows, report = pairs(recipe, section, loading.load_tokenizer(base), stage.folder)
+    replies = sum(len(row.chosen_ids) + len(row.rejected_ids) for row in rows)
+    tokens = replies + sum(2 * len(row.prompt_ids) for row in rows)
+    require_room(recipe, "dpo", base.folder, max(row.length for row in rows), replies / tokens)
     counts = {
         "pairs": len(rows),
-        "tokens": sum(2 * len(row.prompt_ids) + len(row.chosen_ids) + len(row.rejected_ids) for row in rows),
+        "tokens": tokens,
         **{name: report[name] for name in ("shortened", "dropped", "dropped_equal", "chosen_longer", "mean_ratio")},
     }
     plan = Plan(

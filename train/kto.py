@@ -15,6 +15,7 @@ from train.continuation import Plan, go_on
 from train.labels import Judged, judged
 from train.lengths import fit
 from train.preferences import balance_note, feedback_report, require_both
+from train.room import require_room
 from train.rows import read_prepared, select
 from train.start import kto_first_loss
 from wellgate import model as loading
@@ -107,9 +108,12 @@ def kto(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     assert section is not None
     session.begin(stage, section)
     rows, report = feedback(recipe, section, loading.load_tokenizer(base), stage.folder)
+    tokens = sum(row.length for row in rows)
+    replies = sum(len(row.completion_ids) for row in rows)
+    require_room(recipe, "kto", base.folder, max(row.length for row in rows), replies / tokens)
     counts = {
         "rows": len(rows),
-        "tokens": sum(row.length for row in rows),
+        "tokens": tokens,
         **{name: report[name] for name in ("desirable", "undesirable", "shortened", "dropped")},
     }
     plan = Plan(

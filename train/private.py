@@ -16,8 +16,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from train.arguments import lora_config
 from train.labels import IGNORED, Labelled
+from train.lora import lora_config, require_targets
 from train.promise import Plan, most_rows_of_a_client, plan, promise
 from wellgate import model as loading
 from wellgate.base import Base
@@ -30,6 +30,8 @@ def require_possible(section: Sft) -> None:
     """Say at once, before anything is loaded, what a private run cannot do."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("sft.private: runs in one process only; launch it with one, or drop sft.private")
+    if section.packing:
+        raise InputError("sft.packing: in a packed sequence no row has a gradient of its own; set it to false")
     if section.gradient_checkpointing:
         raise InputError("sft.gradient_checkpointing: per-sample gradients need what it throws away; set it to false")
     for name in ("watch", "report_to"):
@@ -74,7 +76,9 @@ def adapted(recipe: Recipe, section: Sft, base: Base) -> Any:
     from transformers import set_seed
 
     set_seed(recipe.seed)
-    model = get_peft_model(loading.load_model(base, recipe.model.dtype), lora_config(section.lora))
+    model = loading.load_model(base, recipe.model)
+    require_targets(model, section.lora)
+    model = get_peft_model(model, lora_config(section.lora))
     model.enable_input_require_grads()  # else the first layer's hooks warn that nothing below them is trained
     for name, module in model.named_modules():
         trained = any(one.requires_grad for one in module.parameters(recurse=False))

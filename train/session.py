@@ -11,7 +11,8 @@ from typing import Any
 from train import ranks
 from train.adapter import gathered, require_reloads, require_saved, save_adapter
 from train.checkpoints import last_checkpoint, plain_full_disk
-from wellgate import lineage, trackers
+from train.lora import adapter_table, parameter_counts
+from wellgate import lineage, quantization, trackers
 from wellgate import model as loading
 from wellgate.base import Base
 from wellgate.errors import InputError
@@ -26,7 +27,7 @@ def begin(stage: Stage, section: Training) -> None:
     """Settings of the process, before the libraries that read them are imported and tensors exist."""
     trackers.prepare(stage.folder, stage.name, section.report_to)
     loading.quiet()
-    loading.tune_allocator()
+    loading.tune_allocator(frugal=section.gradient_checkpointing)
     ranks.take_device()
 
 
@@ -67,6 +68,8 @@ def train(trainer: Any, folder: Path, section: str) -> int:
     from train.facts import FILE, read
     from train.plot import draw
 
+    if trainer.is_world_process_zero():
+        print(adapter_table(trainer.model), flush=True)
     with disable_input_dtype_casting(trainer.model), plain_full_disk(folder):
         with trainer.args.main_process_first(local=False):  # it removes the torn ones; the others then see what is left
             checkpoint = last_checkpoint(folder, trainer.accelerator)
@@ -130,8 +133,9 @@ def sign(
         weights: what was gathered, of a model that no process holds whole.
     """
     trained = loading.logits(model, probe) if weights is None else None
+    counts = counts | parameter_counts(model)
     with plain_full_disk(stage.folder):
-        save_adapter(model, stage.folder, base, weights)
+        save_adapter(model, stage.folder, base, recipe.model, weights)
     if weights is None:
         require_reloads(stage, recipe, base, probe, trained)
     else:
@@ -139,6 +143,7 @@ def sign(
     lineage.write(stage, before or lineage.origin(recipe, base))
     write_text(stage.folder / "recipe.json", recipe.model_dump_json(indent=1) + "\n")
     outputs = [f"adapter/{ADAPTER}", f"adapter/{ADAPTER_CONFIG}", lineage.FILE, *reports]
+    outputs += [f"adapter/{quantization.FILE}"] if recipe.model.quantization else []
     manifest = stage.complete(outputs, counts)
     shutil.rmtree(stage.folder / "checkpoints", ignore_errors=True)
     trackers.tell(stage.folder, "manifest", _told(stage, manifest))

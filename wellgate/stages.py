@@ -106,8 +106,12 @@ def planned(recipe: Recipe) -> list[Callable[[Recipe, Base], Stage]]:
 
 
 def _training_context(recipe: Recipe) -> dict[str, object]:
-    model = {"dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt}
-    return {"seed": recipe.seed, "launch": declared(recipe).context(), **model}
+    return {"seed": recipe.seed, "launch": declared(recipe).context()} | _loading(recipe)
+
+
+def _loading(recipe: Recipe) -> dict[str, object]:
+    """How the base is loaded and prompted: what decides training and replies alike."""
+    return recipe.model.model_dump(mode="json", exclude={"base", "revision"})
 
 
 def training_stages(recipe: Recipe, base: Base) -> list[Stage]:
@@ -145,7 +149,7 @@ def replies_stage(recipe: Recipe, probe: Probe, subject: Subject) -> Stage:
     config = gate.model_dump(
         mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"}
     )
-    config |= {"dtype": recipe.model.dtype, "system_prompt": recipe.model.system_prompt, "probe": probe.use}
+    config |= _loading(recipe) | {"probe": probe.use}
     inputs = {"items": probe_digest(probe), "subject": subject.digest}
     code = code_digest("eval/replies.py", "wellgate/model.py")
     return Stage(f"replies-{probe.use}-{subject.name}", root(recipe), config, inputs, code)

@@ -234,6 +234,7 @@ def test_the_exported_adapter_loads_with_peft_and_answers_the_same(passed: Run, 
 
     from wellgate.base import Base
     from wellgate.model import load_model, load_tokenizer
+    from wellgate.recipe import Model
 
     assert passed("export") == 0
     export = passed.folder / "export"
@@ -243,7 +244,7 @@ def test_the_exported_adapter_loads_with_peft_and_answers_the_same(passed: Run, 
     prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     assert prompt == load_tokenizer(base).apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     tokens = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
-    ours = load_model(base, "float32", passed.stage("sft") / "adapter").eval()
+    ours = load_model(base, Model(base=str(tiny_base), dtype="float32"), passed.stage("sft") / "adapter").eval()
     released = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32), export
     ).eval()

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from train import arguments, checkpoints, dpo, session, sft
+from train import arguments, checkpoints, dpo, lora, session, sft
 from train.labels import IGNORED
 from wellgate.base import Base
 from wellgate.cli import main
@@ -214,13 +214,13 @@ def test_the_compacted_loss_is_plain_masked_cross_entropy(
     rows = sft.labelled_rows(recipe, recipe.sft, tokenizer, prepared.parent).rows
     torch.manual_seed(0)
     trainer = SupervisedTrainer(
-        model=load_model(base, "float32"),
-        args=SFTConfig(**arguments.trainer_arguments(recipe.sft, recipe, prepared.parent), shuffle_dataset=False),
+        model=load_model(base, recipe.model),
+        args=SFTConfig(**arguments.sft_arguments(recipe.sft, recipe, prepared.parent)),
         train_dataset=Dataset.from_dict(
             {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         ),
         processing_class=tokenizer,
-        peft_config=arguments.lora_config(recipe.sft.lora),
+        peft_config=lora.lora_config(recipe.sft.lora),
     )
     real, projected = trl_utils._ChunkedLogProbFunction.apply, []
 
@@ -364,8 +364,8 @@ def test_no_key_of_the_schema_is_left_out() -> None:
 )
 def test_every_lora_key_changes_the_configuration_that_peft_gets(key: str, value: Any) -> None:
     assert set(Lora.model_fields) == {"r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora"}
-    before = arguments.lora_config(Lora()).to_dict()
-    after = arguments.lora_config(Lora.model_validate({key: value})).to_dict()
+    before = lora.lora_config(Lora()).to_dict()
+    after = lora.lora_config(Lora.model_validate({key: value})).to_dict()
     assert {name for name in before if before[name] != after[name]} == {key}
     assert after[key] == (set(value) if isinstance(value, list) else value)
 
