@@ -20,7 +20,7 @@ lint: .venv/ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-slow: .venv/ready-dev
+slow: .venv/ready-slow
 	$(BIN)/python -m pytest -m slow
 
 docs: .venv/ready-dev
@@ -33,6 +33,11 @@ docs: .venv/ready-dev
 
 .venv/ready-dev: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# QLoRA's and differential privacy's packages, for the slow tier alone: peft imports bitsandbytes wherever it is installed.
+.venv/ready-slow: .venv/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,qlora,private]"
 	@touch $@
 
 clean:

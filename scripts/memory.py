@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,6 @@ ROWS = [
     ("90m", "bfloat16", 4, 512, "dora"),
     ("90m", "bfloat16", 4, 512, "dropout"),
     ("90m", "bfloat16", 2, 512, "packing"),
-    ("90m", "bfloat16", 4, 512, "padding"),
     ("90m", "bfloat16", 4, 512, "eager"),
     ("90m", "float32", 2, 512, "dpo"),
     ("90m", "bfloat16", 2, 512, "dpo"),
@@ -109,48 +109,74 @@ def write_base(folder: Path, shape: dict[str, int], dtype: str) -> Path:
 
 def train(folder: Path, place: Path, dtype: str, batch: int, length: int, option: str) -> tuple[int, int]:
     """Train three steps as the stage does, and return measured and estimated MiB."""
-    import random
-
-    from train import dpo, session, sft
-    from train.labels import Labelled, Pair
+    from train import session
+    from train.memory import Demand, architecture
     from wellgate.base import Base
     from wellgate.recipe import Recipe
     from wellgate.run import Stage
 
     keys: dict[str, Any] = {
-        "per_device_train_batch_size": batch, "max_length": length, "max_steps": 3, "gradient_checkpointing": option == "checkpointing"
-    }  # fmt: skip
-    source = {"use": "jsonl", "path": "none.jsonl", "licence": "CC0-1.0", "consent": "synthetic"}
+        "per_device_train_batch_size": batch,
+        "max_length": length,
+        "max_steps": 3,
+        "gradient_checkpointing": option == "checkpointing",
+    }
     lora = {"use_dora": option == "dora", "lora_dropout": 0.05 if option == "dropout" else 0.0}
     how = {"base": str(place), "dtype": dtype, "attn_implementation": "eager" if option == "eager" else "sdpa"}
     how |= {"quantization": {}} if option == "quantized" else {}
-    recipe = Recipe.model_validate(
-        {"name": "memory", "model": how, "prepare": {"sources": [source]}, "sft": keys | {"lora": lora, "packing": option == "packing"}, "dpo": keys}
-    )  # fmt: skip
-    base, chance = Base("memory", None, place, ""), random.Random(0)
-    stage = Stage("sft", folder, {}, {})
-    session.begin(stage)
-    ids = [[chance.randrange(3, 250) for _ in range(length)] for _ in range(batch * 6)]
-    rows = [Labelled(str(number), row, [-100] * (length // 4) + row[length // 4 :]) for number, row in enumerate(ids)]
-    if option == "padding":
-        rows = [
-            Labelled(row.id, row.input_ids[: length - number % batch * 2], row.labels[: length - number % batch * 2])
-            for number, row in enumerate(rows)
-        ]
-    assert recipe.sft
-    assert recipe.dpo
-    if option == "dpo":
-        trainer = sft.build_trainer(recipe, recipe.sft, base, stage, rows[:1])
-        trainer.model.peft_config["default"].base_model_name_or_path = "memory"
-        trainer.model.save_pretrained(str(folder / "adapter"))
-        del trainer
-        half = length // 4
-        pairs = [Pair(str(number), row[:half], row[half:], row[half:]) for number, row in enumerate(ids)]
-        trainer = dpo.build_trainer(recipe, recipe.dpo, base, stage, pairs, folder / "adapter")
-    else:
-        trainer = sft.build_trainer(recipe, recipe.sft, base, stage, rows)
-    session.train(trainer, folder, option)
-    return highest(), 1
+    source = {"use": "jsonl", "path": "none.jsonl", "licence": "CC0-1.0", "consent": "synthetic"}
+    sections = {"sft": keys | {"lora": lora, "packing": option == "packing"}, "dpo": keys}
+    recipe = Recipe.model_validate({"name": "memory", "model": how, "prepare": {"sources": [source]}, **sections})
+    base, stage, section = Base("memory", None, place, ""), Stage("memory", folder, {}, {}), recipe.sft
+    assert section
+    session.begin(stage, section)
+    build = dpo_trainer if option == "dpo" else sft_trainer
+    trainer = build(recipe, base, stage, batch, length)
+    known = architecture(place)
+    assert known
+    trained = recipe.dpo if option == "dpo" else section
+    assert trained
+    estimated = Demand(known, recipe.model, section.lora, trained, "cpu", length, 0.75).total
+    session.train(trainer, folder, "memory")
+    return highest(), estimated >> 20
+
+
+def token_ids(batch: int, length: int) -> list[list[int]]:
+    """Random rows, enough for three steps and more."""
+    chance = random.Random(0)
+    return [[chance.randrange(3, 250) for _ in range(length)] for _ in range(batch * 6)]
+
+
+def sft_trainer(recipe: Any, base: Any, stage: Any, batch: int, length: int) -> Any:
+    """Rows of which the loss sees three quarters."""
+    from train import sft
+    from train.labels import Labelled
+
+    ids, head = token_ids(batch, length), length // 4
+    rows = [Labelled(str(number), row, [-100] * head + row[head:]) for number, row in enumerate(ids)]
+    return sft.build_trainer(recipe, recipe.sft, base, stage, rows)
+
+
+def dpo_trainer(recipe: Any, base: Any, stage: Any, batch: int, length: int) -> Any:
+    """Pairs, on a fresh adapter that is saved and loaded again."""
+    from peft import get_peft_model
+
+    from train import dpo
+    from train.labels import Pair
+    from train.lora import lora_config
+    from wellgate.model import load_model
+
+    model = get_peft_model(load_model(base, recipe.model), lora_config(recipe.sft.lora))
+    model.peft_config["default"].base_model_name_or_path = base.name
+    model.save_pretrained(str(stage.root / "adapter"))
+    del model
+    model = load_model(base, recipe.model, stage.root / "adapter", trainable=True)
+    model.peft_config["default"].base_model_name_or_path = str(base.folder)
+    head = length // 4
+    pairs = [
+        Pair(str(number), row[:head], row[head:], row[head:]) for number, row in enumerate(token_ids(batch, length))
+    ]
+    return dpo.build_trainer(recipe, recipe.dpo, base, stage, pairs, model)
 
 
 def highest() -> int:

@@ -45,7 +45,7 @@ def keep_float32(model: Any) -> None:
     Adam's small steps get lost in bfloat16, and DPO would not begin at the SFT model: its reference, copied before the rounding, is
     still exact.
     """
-    exact = dict(model.named_parameters())
+    exact: dict[str, Any] = dict(model.named_parameters())
     for name, parameter in exact.items():
         if parameter.requires_grad and parameter.is_floating_point() and parameter.itemsize < 4:
             twin = exact.get(name.replace(".default.", REFERENCE), parameter)

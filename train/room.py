@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from train.memory import Architecture, Demand, architecture, turned
-from wellgate.base import folder_here
+from wellgate.base import on_this_machine
 from wellgate.errors import InputError
 from wellgate.recipe import Quantization, Recipe
 from wellgate.stages import TRAINING
@@ -110,7 +110,7 @@ def require_room(recipe: Recipe, name: str, folder: Path, longest: int, supervis
 
 def outlook(recipe: Recipe) -> list[str]:
     """A line for each training stage at its `max_length`, where the base is on this machine already. Imports no torch."""
-    folder = folder_here(recipe.model.base, recipe.model.revision)
+    folder = on_this_machine(recipe.model.base, recipe.model.revision, "config.json")
     here, base = room(), architecture(folder) if folder else None
     if here is None or base is None:
         return []

@@ -245,8 +245,8 @@ def test_what_was_planted_sixteen_times_is_remembered_and_what_was_held_out_is_n
     assert run(prepared, repeated, EPOCH, "sft.num_train_epochs=6", "sft.learning_rate=0.01") == 0
     (place,) = (prepared.parent / "runs" / "tiny").glob("sft-*")
     base = Base("tiny-llama", None, tiny_base, "")
-    model, tokenizer = load_model(base, "float32", place / "adapter").eval(), load_tokenizer(base)
     recipe = load(prepared)
+    model, tokenizer = load_model(base, recipe.model, place / "adapter").eval(), load_tokenizer(base)
 
     def surprise(one: Canary) -> float:
         record = Conversation(id=one.id, source="", licence="", consent="", group="", messages=one.messages)

@@ -36,11 +36,11 @@ def begin(
         rows, _ = dpo.pairs(recipe, recipe.dpo, load_tokenizer(base))
 
         def start(section: Dpo) -> tuple[Any, Any]:
-            model = load_model(base, "float32", parent, trainable=True)
+            model = load_model(base, recipe.model, parent, trainable=True)
             model.peft_config["default"].base_model_name_or_path = str(base.folder)
             stage = dpo_stage(recipe, base)
             trainer = dpo.build_trainer(recipe, section, base, stage, rows, model)
-            return trainer, load_model(base, "float32", parent).eval()
+            return trainer, load_model(base, recipe.model, parent).eval()
 
         yield start
 

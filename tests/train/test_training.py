@@ -21,7 +21,7 @@ from train.labels import IGNORED
 from wellgate.base import Base
 from wellgate.cli import main
 from wellgate.model import load_model, load_tokenizer
-from wellgate.recipe import Lora, Sft, Training, load
+from wellgate.recipe import Sft, Training, load
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"sft": sft, "dpo": dpo}
@@ -296,10 +296,15 @@ def test_the_adapter_names_base_and_revision_and_no_place_on_this_machine(
 CHANGED: dict[str, Any] = {
     "learning_rate": 0.5, "num_train_epochs": 2.5, "max_steps": 3, "per_device_train_batch_size": 3, "gradient_accumulation_steps": 2,
     "warmup_steps": 2.0, "lr_scheduler_type": "linear", "weight_decay": 0.3, "max_grad_norm": 0.7, "gradient_checkpointing": True, "logging_steps": 7,
-    "save_steps": 9, "report_to": ["wandb"],
+    "save_steps": 9, "report_to": ["wandb"], "optim": "adamw_torch", "torch_compile": True,
 }  # fmt: skip
-ALIASES = {"gradient_checkpointing": {"activation_checkpointing"}}
-"""Names of the same thing in transformers."""
+ALIASES = {
+    "gradient_checkpointing": {"activation_checkpointing"},
+    "torch_compile": {"torch_compile_backend"},
+    "packing": {"max_length"},
+}
+"""What else of the configuration follows."""
+CHANGED_SFT: dict[str, Any] = {"packing": True}
 OURS = {
     "max_length",
     "overlength",
@@ -338,14 +343,14 @@ def resolved(monkeypatch: pytest.MonkeyPatch, stage: str, recipe: Path, *sets: s
 
 @pytest.mark.parametrize(
     ("stage", "key"),
-    [(stage, key) for stage in STAGES for key in CHANGED],
+    [(stage, key) for stage in STAGES for key in CHANGED] + [("sft", key) for key in CHANGED_SFT],
 )
 def test_every_recipe_key_changes_the_configuration_that_trl_gets(
     finished: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, stage: str, key: str
 ) -> None:
     recipe, runs = finished
     shutil.rmtree(folder(runs, stage))
-    value = CHANGED[key]
+    value = (CHANGED | CHANGED_SFT)[key]
     before = resolved(monkeypatch, stage, recipe, f"runs_dir={runs}")
     after = resolved(monkeypatch, stage, recipe, f"runs_dir={runs}", f"{stage}.{key}={json.dumps(value)}")
     differing = {name for name in before if before[name] != after[name]} - {"output_dir", "run_name", "logging_dir"}
@@ -354,20 +359,8 @@ def test_every_recipe_key_changes_the_configuration_that_trl_gets(
 
 
 def test_no_key_of_the_schema_is_left_out() -> None:
-    assert set(Sft.model_fields) == set(CHANGED) | OURS
+    assert set(Sft.model_fields) == set(CHANGED) | set(CHANGED_SFT) | OURS
     assert set(arguments.PASSED_THROUGH) == set(Training.model_fields) - OURS
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("r", 3), ("lora_alpha", 5), ("lora_dropout", 0.2), ("target_modules", ["q_proj"]), ("use_rslora", True)],
-)
-def test_every_lora_key_changes_the_configuration_that_peft_gets(key: str, value: Any) -> None:
-    assert set(Lora.model_fields) == {"r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora"}
-    before = lora.lora_config(Lora()).to_dict()
-    after = lora.lora_config(Lora.model_validate({key: value})).to_dict()
-    assert {name for name in before if before[name] != after[name]} == {key}
-    assert after[key] == (set(value) if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize(
