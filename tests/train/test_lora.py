@@ -151,7 +151,7 @@ def test_the_adapter_stays_float32_and_its_parameters_are_counted(
 ) -> None:
     from safetensors.torch import load_file
 
-    recipe, folder = trained
+    _, folder = trained
     for stage in ("sft", "dpo"):
         (file,) = (folder / "runs" / "tiny").glob(f"{stage}-*/adapter/adapter_model.safetensors")
         tensors = load_file(file)
@@ -278,7 +278,7 @@ def test_packed_rows_do_not_see_one_another(
         update={"model": recipe.model.model_copy(update={"attn_implementation": attention})}
     )  # fmt: skip
     tokenizer = load_tokenizer(base)
-    rows = sft.labelled_rows(recipe, recipe.sft, tokenizer)
+    rows = sft.labelled_rows(recipe, recipe.sft, tokenizer).rows
     found = []
     for packing in (False, True):
         section = recipe.sft.model_copy(update={"packing": packing, "per_device_train_batch_size": 2})

@@ -58,6 +58,7 @@ def prepared(prepared_once: Path, capfd: pytest.CaptureFixture[str]) -> Iterator
         shutil.rmtree(place)
 
 
+CPU = Path(__file__).parents[2] / "recipes" / "accelerate" / "cpu.yaml"
 MakeLoop = Callable[..., private.Loop]
 
 
@@ -350,7 +351,7 @@ def test_steps_and_rate_follow_from_batch_and_epochs() -> None:
 @pytest.mark.parametrize(
     ("words", "environment", "expected"),
     [
-        ([], {"WORLD_SIZE": "2"}, "sft.private: runs in one process only"),
+        (["--set", f"launch={CPU}"], {"WORLD_SIZE": "2"}, "sft.private: runs in one process only"),
         (["--set", "sft.gradient_checkpointing=true"], {}, "sft.gradient_checkpointing: "),
         (["--set", "sft.watch={probes: [ai_disclosure]}"], {}, "sft.watch: the loop of sft.private does not know it"),
         (["--set", "sft.report_to=[wandb]"], {}, "sft.report_to: the loop of sft.private does not know it"),
