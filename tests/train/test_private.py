@@ -355,7 +355,7 @@ def test_steps_and_rate_follow_from_batch_and_epochs() -> None:
         (["--set", "sft.gradient_checkpointing=true"], {}, "sft.gradient_checkpointing: "),
         (["--set", "sft.watch={probes: [ai_disclosure]}"], {}, "sft.watch: the loop of sft.private does not know it"),
         (["--set", "sft.report_to=[wandb]"], {}, "sft.report_to: the loop of sft.private does not know it"),
-        (["--set", "sft.lora.target_modules=[embed_tokens]"], {}, "sft.private takes plain LoRA on linear layers"),
+        (["--set", "sft.lora.use_dora=true"], {}, "sft.private takes plain LoRA on linear layers"),
     ],
     ids=str,
 )
