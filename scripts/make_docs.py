@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SECTIONS = (
     recipe.Recipe,
     recipe.Model,
+    recipe.Quantization,
     recipe.Prepare,
     Columns,
     recipe.Sft,

@@ -34,8 +34,8 @@ def gathered(trainer: Any) -> dict[str, Any] | None:
 def save_adapter(model: Any, folder: Path, base: Base, how: Model, weights: dict[str, Any] | None = None) -> None:
     """Save the trained adapter alone, its config in one spelling, and swap it in whole.
 
-    The config names the base by its public name and revision, never by a machine's path. `weights` where they were gathered.
-    Where the base is quantised, a file beside it says how.
+    The config names the base by its public name and revision, never by a machine's path; where the base is quantised, a file
+    beside it says how. `weights` where they were gathered.
     """
     target, work = folder / "adapter", folder / "adapter.work"
     shutil.rmtree(work, ignore_errors=True)

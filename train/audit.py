@@ -145,7 +145,7 @@ def checked(recipe: Recipe) -> str:
     Raises:
         InputError: the audit failed.
     """
-    folder = on_this_machine(recipe.model.base, recipe.model.revision, "tokenizer_config.json")
+    folder = on_this_machine(recipe.model.base, recipe.model.revision)
     if folder is None:
         return "  labels   the tokenizer is not on this machine yet; they are proven before training"
     done = subprocess.run(

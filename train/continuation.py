@@ -53,8 +53,8 @@ def go_on(stage: Stage, recipe: Recipe, base: Base, plan: Plan) -> Manifest | No
     for config in model.peft_config.values():
         config.base_model_name_or_path = str(base.folder)  # else PEFT asks the Hub for it at every checkpoint
     trainer = plan.build(model)
-    ranks.require_engine(declared(recipe), trainer.accelerator)
     keep_float32(model)
+    ranks.require_engine(declared(recipe), trainer.accelerator)
     fresh = loading.load_model(base, recipe.model, parent).eval()
     require_same_start(stage.name, model, fresh, plan.probe)
     expected = plan.first_loss(trainer, fresh)

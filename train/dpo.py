@@ -92,7 +92,7 @@ def dpo(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     rows, report = pairs(recipe, section, loading.load_tokenizer(base), stage.folder)
     replies = sum(len(row.chosen_ids) + len(row.rejected_ids) for row in rows)
     tokens = replies + sum(2 * len(row.prompt_ids) for row in rows)
-    require_room(recipe, "dpo", base.folder, max(row.length for row in rows), replies / tokens)
+    require_room(recipe, "dpo", base.folder, rows, replies / tokens)
     counts = {
         "pairs": len(rows),
         "tokens": tokens,

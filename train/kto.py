@@ -109,8 +109,7 @@ def kto(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
     session.begin(stage, section)
     rows, report = feedback(recipe, section, loading.load_tokenizer(base), stage.folder)
     tokens = sum(row.length for row in rows)
-    replies = sum(len(row.completion_ids) for row in rows)
-    require_room(recipe, "kto", base.folder, max(row.length for row in rows), replies / tokens)
+    require_room(recipe, "kto", base.folder, rows, sum(len(row.completion_ids) for row in rows) / tokens)
     counts = {
         "rows": len(rows),
         "tokens": tokens,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from train.memory import adapted, named
 from wellgate.errors import InputError
 from wellgate.recipe import Lora
 
@@ -19,6 +20,20 @@ def lora_config(lora: Lora) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(task_type="CAUSAL_LM", **lora.model_dump())
+
+
+def adapted(name: str, lora: Lora) -> bool:
+    """Whether PEFT gives the linear layer of this name an adapter."""
+    return named(name, lora.target_modules) and not (lora.exclude_modules and named(name, lora.exclude_modules))
+
+
+def named(name: str, wanted: str | Sequence[str]) -> bool:
+    """Whether these words of PEFT's mean the module: `all-linear`, a regular expression, or a list of names."""
+    if wanted == "all-linear":
+        return True
+    if isinstance(wanted, str):
+        return re.fullmatch(wanted, name) is not None
+    return any(name == one or name.endswith(f".{one}") for one in wanted)
 
 
 def require_targets(model: Any, lora: Lora) -> None:
@@ -45,9 +60,11 @@ def keep_float32(model: Any) -> None:
     Adam's small steps get lost in bfloat16, and DPO would not begin at the SFT model: its reference, copied before the rounding, is
     still exact.
     """
+    if not getattr(model, "is_loaded_in_4bit", False):
+        return
     exact: dict[str, Any] = dict(model.named_parameters())
     for name, parameter in exact.items():
-        if parameter.requires_grad and parameter.is_floating_point() and parameter.itemsize < 4:
+        if parameter.requires_grad:
             twin = exact.get(name.replace(".default.", REFERENCE), parameter)
             parameter.data = twin.detach().float().clone()
 
@@ -66,9 +83,9 @@ def parameter_counts(model: Any) -> dict[str, int]:
 
 
 def _size(parameter: Any) -> int:
-    """Numbers that a parameter stands for: bitsandbytes packs two and more into one."""
+    """Numbers that a parameter stands for: bitsandbytes packs two and more into one, and ZeRO-3 leaves an empty one."""
     state = getattr(parameter, "quant_state", None)
-    return math.prod(state.shape) if state is not None else int(parameter.numel())
+    return math.prod(state.shape) if state is not None else int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
 def adapter_table(model: Any) -> str:
@@ -81,7 +98,7 @@ def adapter_table(model: Any) -> str:
         shape = f"{module.in_features} to {module.out_features}"
         kind = (name.rpartition(".")[2], shape, module.r["default"])
         kinds[kind] += 1
-        sizes[kind] += sum(one.numel() for place, one in module.named_parameters() if ".default" in place)
+        sizes[kind] += sum(_size(one) for place, one in module.named_parameters() if ".default" in place)
     counts = parameter_counts(model)
     trained, total = counts["trainable_parameters"], counts["total_parameters"]
     return "\n".join(

@@ -11,12 +11,12 @@ import json
 import math
 import re
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from train.lora import adapted
 from wellgate.recipe import Dpo, Lora, Model, Quantization, Sft, Training
 
 PROCESS = {"cpu": 560 << 20, "cuda": 700 << 20}
@@ -192,20 +192,6 @@ class Demand:
 def bytes_each(quantization: Quantization) -> float:
     """Bytes of a 4-bit weight: the code, and a scale for each 64, itself in 8 bits with one float32 for each 256 if quantised twice."""
     return 0.5 + (1 / 64 + 4 / (64 * 256) if quantization.bnb_4bit_use_double_quant else 4 / 64)
-
-
-def adapted(name: str, lora: Lora) -> bool:
-    """Whether PEFT gives the linear layer of this name an adapter."""
-    return named(name, lora.target_modules) and not (lora.exclude_modules and named(name, lora.exclude_modules))
-
-
-def named(name: str, wanted: str | Sequence[str]) -> bool:
-    """Whether these words of PEFT's mean the module: `all-linear`, a regular expression, or a list of names."""
-    if wanted == "all-linear":
-        return True
-    if isinstance(wanted, str):
-        return re.fullmatch(wanted, name) is not None
-    return any(name == one or name.endswith(f".{one}") for one in wanted)
 
 
 def turned(demand: Demand, **keys: Any) -> Demand:

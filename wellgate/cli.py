@@ -29,8 +29,8 @@ def check(recipe: Recipe) -> int:
     from train.room import outlook
     from wellgate.show import plan
 
-    lines = [plan(recipe), *([checked(recipe)] if recipe.sft else [])]
-    print("\n".join([*lines, *(f"  memory   {line}" for line in outlook(recipe))]))
+    lines = [plan(recipe), *([checked(recipe)] if recipe.sft else []), *outlook(recipe)]
+    print("\n".join(lines))
     return OK
 
 

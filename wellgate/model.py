@@ -105,7 +105,7 @@ def load_model(base: Base, how: Model, adapter: Path | None = None, trainable: b
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{base.folder}: the weights cannot be loaded ({type(error).__name__})") from None
     if how.quantization:
-        quantization.keep_gradients_right(model)
+        quantization.keep_gradients_right(model)  # bitsandbytes has placed it
     elif not (is_fsdp_enabled() or is_deepspeed_zero3_enabled()):  # they place it themselves, a shard on each device
         model.to(device)
     return attach_adapter(model, base, how, adapter, trainable) if adapter else model

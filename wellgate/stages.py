@@ -106,7 +106,7 @@ def planned(recipe: Recipe) -> list[Callable[[Recipe, Base], Stage]]:
 
 
 def _training_context(recipe: Recipe) -> dict[str, object]:
-    return {"seed": recipe.seed, "launch": declared(recipe).context()} | _loading(recipe)
+    return {"seed": recipe.seed, "launch": declared(recipe).context(), **_loading(recipe)}
 
 
 def _loading(recipe: Recipe) -> dict[str, object]:

@@ -146,9 +146,7 @@ def test_qlora_and_dora_learn_and_keep_the_lineage(trained: tuple[Recipe, Path])
     assert preferred["last_loss"] < 0.6
 
 
-def test_the_adapter_stays_float32_and_its_parameters_are_counted(
-    trained: tuple[Recipe, Path], base: Base, tiny_run: Path
-) -> None:
+def test_the_adapter_stays_float32_and_its_parameters_are_counted(trained: tuple[Recipe, Path], tiny_run: Path) -> None:
     from safetensors.torch import load_file
 
     _, folder = trained
@@ -172,7 +170,7 @@ def test_what_is_gated_is_what_ships(trained: tuple[Recipe, Path]) -> None:
     model, _ = Responder(recipe, tuned).loaded()
     assert isinstance(model, PeftModel) == bool(recipe.model.quantization)
     assert tuned.adapter
-    files = shipped(base, tuned.adapter, folder / "prompt.txt")
+    files = shipped(base, tuned.adapter, folder)
     assert (quantization.FILE in files) == bool(recipe.model.quantization)
     if recipe.model.quantization:
         from transformers import BitsAndBytesConfig

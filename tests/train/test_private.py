@@ -355,6 +355,8 @@ def test_steps_and_rate_follow_from_batch_and_epochs() -> None:
         (["--set", "sft.gradient_checkpointing=true"], {}, "sft.gradient_checkpointing: "),
         (["--set", "sft.watch={probes: [ai_disclosure]}"], {}, "sft.watch: the loop of sft.private does not know it"),
         (["--set", "sft.report_to=[wandb]"], {}, "sft.report_to: the loop of sft.private does not know it"),
+        (["--set", "sft.packing=true"], {}, "sft.packing: the loop of sft.private does not know it"),
+        (["--set", "sft.optim=adamw_8bit"], {}, "sft.optim: the loop of sft.private steps with torch's AdamW"),
         (["--set", "sft.lora.use_dora=true"], {}, "sft.private takes plain LoRA on linear layers"),
     ],
     ids=str,
