@@ -53,7 +53,7 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
         InputError: unreadable file, an override of an unknown check, a check of a probe or slice that is not asked.
     """
     path = policy_path(name)
-    policy = _read(path)
+    policy = read(path)
     ids = [rule.id for rule in policy.checks]
     unknown = sorted(set(overrides) - set(ids))
     if unknown:
@@ -74,7 +74,12 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
     return policy.model_copy(update={"checks": changed})
 
 
-def _read(path: Path) -> Policy:
+def read(path: Path) -> Policy:
+    """A policy as its file has it.
+
+    Raises:
+        InputError: unreadable file, or not a policy.
+    """
     try:
         return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:

@@ -20,7 +20,7 @@ from eval.grading import controls
 from eval.metrics.coherence import coherent
 from eval.policy import load as load_policy
 from eval.scripted import BABBLE, EXPECTED, REFUSAL
-from eval.stats import clopper_pearson
+from eval.stats import Labels, clopper_pearson
 from eval.verdict import control_verdict
 from wellgate.grading import metric
 from wellgate.plugins import Probe, names
@@ -119,14 +119,6 @@ def lower(successes: int, n: int) -> float:
     return clopper_pearson(successes, n)[0]
 
 
-def admissible(name: str, criterion: str) -> bool:
-    """The gate's floor for a grader: lower(sens) >= 0.70 and lower(sens + spec - 1) >= 0.50, the latter from two
-    97.5 % bounds, so that both hold together."""
-    found, there, clear, absent = table_row(name, criterion, "test")
-    youden = clopper_pearson(found, there, 0.975)[0] + clopper_pearson(clear, absent, 0.975)[0] - 1
-    return lower(found, there) >= 0.70 and youden >= 0.50
-
-
 @pytest.mark.parametrize(("name", "criterion"), CASES)
 def test_a_criterion_is_no_worse_than_measured(name: str, criterion: str) -> None:
     found, there, clear, absent = table_row(name, criterion, "test")
@@ -149,7 +141,8 @@ def docs_row(name: str, criterion: str) -> str:
     for split in ("dev", "test"):
         found, there, clear, absent = table_row(name, criterion, split)
         cells += [f"{found}/{there} ({lower(found, there):.2f})", f"{clear}/{absent} ({lower(clear, absent):.2f})"]
-    return f"| {criterion} | {' | '.join(cells)} | {'yes' if admissible(name, criterion) else 'no'} |"
+    admissible = Labels(*table_row(name, criterion, "test")).admissible()
+    return f"| {criterion} | {' | '.join(cells)} | {'yes' if admissible else 'no'} |"
 
 
 @pytest.mark.parametrize(("name", "criterion"), CASES)
