@@ -1,4 +1,4 @@
-"""Write the generated pages: recipes/SCHEMA.md, docs/cli.md, and the tree that ends the README.
+"""Write the generated pages: recipes/SCHEMA.md, docs/cli.md, the tables of docs/statistics.md and the README's tree.
 
 `python scripts/make_docs.py` writes them; a test calls `pages()` and fails when a page has drifted.
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from data_prep.sources import Columns
+from eval import policy
+from eval.stats.tables import tables
 from wellgate import plugins, recipe
 from wellgate.cli import parser
 from wellgate.records import Frozen
@@ -34,6 +36,7 @@ SECTIONS = (
     recipe.Export,
 )
 TREE = "## The tree\n"
+TABLES = "## Tables\n"
 TRAINED = ROOT / "data_prep" / "deidentify" / "model"
 """A trained pipeline: its card is listed, its parts are not."""
 TOP = (
@@ -57,6 +60,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "recipes" / "SCHEMA.md": schema(),
         ROOT / "docs" / "cli.md": command_line(),
+        ROOT / "docs" / "statistics.md": statistics(),
         ROOT / "README.md": readme(),
     }
 
@@ -65,6 +69,13 @@ def readme() -> str:
     """The README with its tree made anew: everything after the heading `## The tree`."""
     head, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition(TREE)
     return f"{head}{TREE}\n```\n{chr(10).join(tree())}\n```\n"
+
+
+def statistics() -> str:
+    """The page on statistics with its tables made anew: everything after the heading `## Tables`."""
+    head, _, _ = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").partition(TABLES)
+    policies = [policy.read(path) for path in sorted((ROOT / "eval" / "policies").glob("*.yaml"))]
+    return f"{head}{TABLES}\n{chr(10).join(tables(policies)).strip()}\n"
 
 
 def tree() -> list[str]:
