@@ -22,6 +22,7 @@ lint: .venv/ready-dev
 
 slow: .venv/ready-slow
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest tests/train/test_lora.py tests/train/test_private.py tests/train/test_trackers.py
 
 docs: .venv/ready-dev
 	$(BIN)/python scripts/make_docs.py
@@ -35,9 +36,10 @@ docs: .venv/ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
-# QLoRA's and differential privacy's packages, for the slow tier alone: peft imports bitsandbytes wherever it is installed.
+# Packages of QLoRA, differential privacy and trackio, for the slow tier alone: peft imports bitsandbytes wherever it is
+# installed. Three files of the default tier have tests that only run where they are.
 .venv/ready-slow: .venv/ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,qlora,private]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,qlora,private,trackio]"
 	@touch $@
 
 clean:
