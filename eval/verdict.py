@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from eval.policy import Policy, Rule
 from eval.scripted import EXPECTED
-from eval.stats import clopper_pearson, paired_difference
+from eval.stats.rates import clopper_pearson
 from wellgate.errors import InputError
 from wellgate.plugins import Probe
 from wellgate.records import Check, CheckVerdict, Graded
@@ -93,6 +93,8 @@ def check(
     rule: Rule, policy: Policy, probe: Probe, tuned: Iterable[Graded], base: Iterable[Graded], samples: int
 ) -> Check:
     """One rule on the records of its probe and slice."""
+    from eval.stats.paired import paired_difference  # numpy: `check` of a recipe reads this module, and shall not wait
+
     new, old = clusters(rule, tuned), clusters(rule, base)
     if not new or set(new) != set(old):
         raise ValueError(f"{rule.id}: base and tuned answered different items")

@@ -20,7 +20,8 @@ from eval.grading import controls
 from eval.metrics.coherence import coherent
 from eval.policy import load as load_policy
 from eval.scripted import BABBLE, EXPECTED, REFUSAL
-from eval.stats import Labels, clopper_pearson
+from eval.stats.graders import Labels
+from eval.stats.rates import clopper_pearson
 from eval.verdict import control_verdict
 from wellgate.grading import metric
 from wellgate.plugins import Probe, names

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from eval.stats import Labels, agreement, clopper_pearson, corrected_rate, decide_below, prediction_powered
 from eval.stats import graders as room
+from eval.stats.graders import Labels, agreement, corrected_rate, decide_below, prediction_powered
+from eval.stats.rates import clopper_pearson
 
 PERFECT = Labels(100_000, 100_000, 100_000, 100_000)
 BLIND = Labels(50, 100, 50, 100)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from eval.stats import equivalence, paired_difference
+from eval.stats.groups import equivalence
+from eval.stats.paired import paired_difference
 
 
 def yes_no(n: int, rates: list[float], alike: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

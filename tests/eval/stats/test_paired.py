@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multinomial, norm
 
-from eval.stats import cluster_bootstrap, paired_difference, paired_differences, paired_score, pigeonhole_bootstrap
+from eval.stats.paired import (
+    cluster_bootstrap,
+    paired_difference,
+    paired_differences,
+    paired_score,
+    pigeonhole_bootstrap,
+)
 from eval.stats.power import paired_chance, paired_error, paired_passes
 
 Z = float(norm.ppf(0.95))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binom
 
-from eval.stats import clopper_pearson
 from eval.stats.power import (
     items_for_upper,
     paired_chance,
@@ -15,6 +14,7 @@ from eval.stats.power import (
     rate_power,
     successes_for_lower,
 )
+from eval.stats.rates import clopper_pearson
 
 
 @pytest.mark.parametrize(("limit", "n"), [(0.01, 299), (0.02, 149), (0.03, 99), (0.05, 59), (0.10, 29)])

@@ -10,8 +10,8 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from eval.stats import clopper_pearson
 from eval.stats.power import rate_power, successes_for_lower
+from eval.stats.rates import clopper_pearson
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
