@@ -55,8 +55,8 @@ def force_zero() -> None:
 
     from train import sft
 
-    real = sft.trainer_arguments
-    sft.trainer_arguments = lambda *arguments: real(*arguments) | {"use_cpu": False}
+    real = sft.sft_arguments
+    sft.sft_arguments = lambda *arguments: real(*arguments) | {"use_cpu": False}
     PartialState._prepare_backend = lambda self, *arguments: ("gloo", DistributedType.MULTI_CPU)
     transformers.training_args.is_torch_bf16_gpu_available = lambda: True
 
