@@ -3,7 +3,7 @@
 `python scripts/bench.py train [--recipe recipes/demo-cpu.yaml] [--rows 48] [--rounds 3] [--out bench-train.json]`
 
 All take the same rows, labels, adapter and batch size for one epoch, each in a process of its own, in turn, `--rounds`
-times; the median counts. Tokens are real ones: padding is not counted. The recipe's data must be prepared.
+times; the median counts. Tokens are real ones: padding is not counted. The recipe's data is prepared first.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from data_prep.prepare import prepare
 from wellgate.recipe import Dpo, Recipe, Sft, load
 from wellgate.run import git_state, versions
 
@@ -225,6 +226,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.only:
         return only(options)
+    prepare(load(options.recipe))
     results: dict[str, dict[str, list[Figures]]] = {task: {name: [] for name in CHAINS[task]} for task in options.tasks}
     for _ in range(options.rounds):
         for task in options.tasks:
