@@ -54,12 +54,16 @@ def timed(trainer: Any) -> Figures:
 
 def shared(recipe: Recipe, section: Sft | Dpo, levers: tuple[str, ...]) -> dict[str, Any]:
     """Arguments of a plain script, and of the levers that are arguments."""
+    import torch
+
     arguments: dict[str, Any] = {
+        "use_cpu": not torch.cuda.is_available(),
         "output_dir": tempfile.mkdtemp(),
         "num_train_epochs": 1,
         "per_device_train_batch_size": BATCH,
         "learning_rate": section.learning_rate,
         "seed": recipe.seed,
+        "data_seed": recipe.seed,
         "report_to": "none",
         "save_strategy": "no",
         "logging_steps": 1,
@@ -154,7 +158,7 @@ def pair_tokens(recipe: Recipe, rows: int, tokenizer: Any) -> Any:
     from train.dpo import COLUMNS, pairs
 
     assert recipe.dpo is not None
-    chosen = pairs(recipe, recipe.dpo.model_copy(update={"max_rows": rows}), tokenizer)
+    chosen, _ = pairs(recipe, recipe.dpo.model_copy(update={"max_rows": rows}), tokenizer)
     return Dataset.from_dict({name: [getattr(row, name) for row in chosen] for name in COLUMNS})
 
 
