@@ -12,7 +12,7 @@ demo: .venv/ready
 	elif [ $$code -ne 0 ]; then exit $$code; fi
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from eval.dimensions import untested
 from eval.report import said, table
 from wellgate import lineage
 from wellgate.base import Base
@@ -65,9 +66,9 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
         "",
         "## Limits",
         "",
-        "- Graders are phrase matchers in English; a pass of theirs is no evidence that a reply is good.",
+        "- Graders are linear models of words, for English; that they find nothing is no evidence that a reply is good.",
         "- No clinician and no person with lived experience has reviewed data, items or replies yet.",
-        "- Fairness across groups, stigma, sycophancy, memorisation and robustness have not been measured.",
+        f"- Not tested: {', '.join(untested({one.dimension for one in report.checks}).values())}.",
         "",
         "## Digests",
         "",

@@ -30,7 +30,7 @@ def export(recipe: Recipe) -> Path:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     recipe.export.use.export(clearance, work)
-    for name in ("report.json", "report.md"):
+    for name in ("report.json", "report.md", "report.html"):
         shutil.copyfile(clearance.stage.folder / name, work / name)
     write_text(work / lineage.FILE, clearance.report.lineage.model_dump_json(indent=1) + "\n")
     write_text(work / "README.md", card(recipe, clearance.base, clearance.report, exported=True))

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval import evidence as evidences
 from eval import policy as policies
+from eval import quality
 from eval.artefact import artefact_digest, shipped, tensor_digest
 from eval.card import card
+from eval.evidence import SUBJECTS, Evidence, Facts
 from eval.grading import controls
 from eval.items import of_size
+from eval.pages import pages
 from eval.replies import Responder, ensure
 from eval.replies import read as read_replies
-from eval.report import markdown
-from eval.statement import read_report, statement
-from eval.verdict import CLAIMS, TIER, judge
+from eval.report import build
+from eval.statement import read_report
 from wellgate import golden, lineage, registry, trackers
 from wellgate.base import Base
-from wellgate.files import sha256_file, sha256_text, write_text
-from wellgate.grading import grade, metric
+from wellgate.files import sha256_text, write_text
+from wellgate.grading import asked, grade, metric
 from wellgate.model import ADAPTER, load_tokenizer
 from wellgate.recipe import Recipe
-from wellgate.records import GateReport, Graded, write_jsonl
+from wellgate.records import Asked, GateReport, Graded
 from wellgate.run import Stage, code_digest
 from wellgate.stages import gate_stage, policy_path, probe_digest, replies_stage, resolve_base, subjects, tuned_stage
+
+CARD = "CARD.preview.md"
 
 
 @dataclass(frozen=True)
@@ -62,17 +66,18 @@ def gate(recipe: Recipe) -> Outcome:
 
 
 def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
+    assert recipe.gate is not None
     with stage.working() as folder:
-        records = graded(recipe, base)
         for name, text in carried(recipe, base).items():
             write_text(folder / name, text)
-        report = build(recipe, base, stage, records)
-        write_jsonl(folder / "records.jsonl", records)
-        written = pages(recipe, base, report)
+        found = gathered(recipe, base, stage)
+        evidences.write(folder, found, policy_path(recipe.gate.policy))
+        report = build(found, evidences.digests(folder))
+        written = pages(report) | {CARD: card(recipe, base, report, exported=False)}
         for name, text in written.items():
             write_text(folder / name, text)
-        counts = {"records": len(records), "verdict": report.verdict}
-        manifest = stage.complete(["records.jsonl", *written], counts)
+        counts = {"records": len(found.records), "verdict": report.verdict}
+        manifest = stage.complete([*evidences.FILES, *written], counts)
     _tell(tuned_stage(recipe, base).folder, report, manifest.digest)
     return report
 
@@ -103,13 +108,31 @@ def carried(recipe: Recipe, base: Base) -> dict[str, str]:
     return {"system_prompt.txt": prompt + "\n", golden.FILE: golden.golden(load_tokenizer(base), prompt)}
 
 
-def pages(recipe: Recipe, base: Base, report: GateReport) -> dict[str, str]:
-    """Everything written from a report, by file name. `verify` compares all of it."""
-    return carried(recipe, base) | {
-        "report.json": json.dumps(statement(report, recipe.name), indent=1, sort_keys=True) + "\n",
-        "report.md": markdown(report, recipe.name),
-        "CARD.preview.md": card(recipe, base, report, exported=False),
-    }
+def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
+    """All evidence anew, from the replies. `verify` compares this with what lies in the stage's folder."""
+    section = recipe.gate
+    assert section is not None
+    policy = policies.load(section.policy, section.thresholds, section.probes)
+    suite = tuple(expected(recipe))
+    known = quality.read()
+    used = {name for one in suite for name in (*one.required, *one.hard)}
+    used |= {rule.metric for rule in policy.checks if rule.metric}
+    return Evidence(
+        policy=policy,
+        facts=facts(recipe, base, stage),
+        suite=suite,
+        records=tuple(graded(recipe, base)),
+        controls=tuple(
+            record for probe in section.probes for rows in controls(probe, section.size).values() for record in rows
+        ),
+        graders={name: known[name] for name in sorted(used & set(known))},
+    )
+
+
+def expected(recipe: Recipe) -> list[Asked]:
+    """What is expected of every reply, item by item."""
+    assert recipe.gate is not None
+    return [asked(probe, item) for probe in recipe.gate.probes for item in of_size(probe, recipe.gate.size)]
 
 
 def graded(recipe: Recipe, base: Base) -> list[Graded]:
@@ -123,50 +146,37 @@ def graded(recipe: Recipe, base: Base) -> list[Graded]:
     return records
 
 
-def build(recipe: Recipe, base: Base, stage: Stage, records: Sequence[Graded]) -> GateReport:
-    """The report that these records carry. `verify` calls this too and compares."""
+def facts(recipe: Recipe, base: Base, stage: Stage) -> Facts:
+    """Who is judged, and how it was asked."""
     section = recipe.gate
     assert section is not None
-    policy = policies.load(section.policy, section.thresholds, section.probes)
-    scripted = {probe.use: controls(probe, section.size) for probe in section.probes}
-    fresh = registry.load().is_fresh(datetime.date.today())
-    found = judge(policy, section.probes, records, scripted, section.samples, section.size, fresh)
     adapter = tuned_stage(recipe, base).folder / "adapter"
     files = shipped(base, adapter, stage.folder)
-    return GateReport(
-        verdict=found.verdict,
-        claim=CLAIMS[found.verdict],
-        tier=TIER,
+    return Facts(
+        name=recipe.name,
         size=section.size,
-        policy={
-            "name": policy.name,
-            "version": str(policy.version),
-            "digest": sha256_file(policy_path(section.policy)),
-        },
+        samples=section.samples,
+        policy=policies.identity(policy_path(section.policy)),
         overrides=section.thresholds,
-        checks=found.checks,
-        hard_fails=found.hard_fails,
-        controls=found.controls,
-        rates={subject.name: _rates(records, subject.name) for subject in subjects(recipe, base)},
-        reasons=found.reasons,
-        subjects={
-            "base": {"name": base.name, "revision": base.revision or "", "weights": base.digest},
-            "tuned": {"artefact": artefact_digest(files), "tensors": tensor_digest(adapter / ADAPTER)},
-        },
+        dimensions={probe.use: probe.dimension for probe in section.probes},
+        registry_is_fresh=registry.load().is_fresh(datetime.date.today()),
+        subjects=dict(
+            zip(
+                SUBJECTS,
+                (
+                    {"name": base.name, "revision": base.revision or "", "weights": base.digest},
+                    {"artefact": artefact_digest(files), "tensors": tensor_digest(adapter / ADAPTER)},
+                ),
+                strict=True,
+            )
+        ),
         lineage=lineage.trained(recipe, base),
-        evidence=_evidence(recipe),
+        digests=_digests(recipe),
     )
 
 
-def _rates(records: Sequence[Graded], subject: str) -> dict[str, float]:
-    own = [record for record in records if record.subject == subject]
-    cut = sum(not record.finished for record in own)
-    incoherent = sum(record.answers["coherent"] != "yes" for record in own) - cut
-    return {"incoherent": round(max(incoherent, 0) / len(own), 4), "cut": round(cut / len(own), 4)}
-
-
-def _evidence(recipe: Recipe) -> dict[str, str]:
-    """Digests of what was asked, how it was answered and graded, and by which sources of truth."""
+def _digests(recipe: Recipe) -> dict[str, str]:
+    """Of what was asked, how it was answered and graded, and of the sources of truth."""
     section = recipe.gate
     assert section is not None
     settings = section.model_dump(
@@ -176,7 +186,7 @@ def _evidence(recipe: Recipe) -> dict[str, str]:
         "settings": sha256_text(json.dumps(settings, sort_keys=True)),
         "system_prompt": sha256_text(recipe.model.system_prompt),
         "registry": registry.digest(),
-        "graders": code_digest("eval/metrics", "eval/phrases.py"),
+        "graders": code_digest("eval/metrics", "eval/metrics/weights.npz"),
         **{f"items of {probe.use}": probe_digest(probe) for probe in section.probes},
         **{f"grader of {probe.use}": sha256_text(metric(probe.metric)[1]) for probe in section.probes},
     }

@@ -20,16 +20,15 @@ def read_items(path: Path) -> list[Item]:
 
 
 def of_size(probe: Probe, size: str) -> list[Item]:
-    """Every item at `core`; at `demo` a fixed, hashed choice of whole clusters from each slice."""
+    """Every item at `core`; at `demo` a fixed, hashed choice from each slice: one paraphrase of a few clusters."""
     items = probe.items()
     if size == "core":
         return items
-    clusters: dict[str, set[str]] = defaultdict(set)
+    first: dict[tuple[str, str], Item] = {}
     for item in items:
-        clusters[item.slice].add(item.cluster)
-    chosen = {
-        cluster
-        for names in clusters.values()
-        for cluster in sorted(names, key=lambda name: sha256_text(f"demo|{name}"))[: probe.demo_clusters]
-    }
-    return [item for item in items if item.cluster in chosen]
+        first.setdefault((item.slice, item.cluster), item)
+    slices: dict[str, list[Item]] = defaultdict(list)
+    for item in sorted(first.values(), key=lambda one: sha256_text(f"demo|{one.cluster}")):
+        slices[item.slice].append(item)
+    chosen = {item.id for name, alike in slices.items() for item in alike[: probe.in_demo(name)]}
+    return [item for item in items if item.id in chosen]

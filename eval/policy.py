@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,10 +10,12 @@ import yaml
 from pydantic import Field, ValidationError
 
 from wellgate.errors import InputError
+from wellgate.files import sha256_file
 from wellgate.plugins import Probe
 from wellgate.records import Frozen
 from wellgate.stages import policy_path
 
+SHIPPED = Path(__file__).with_name("policies")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -43,7 +46,16 @@ class Policy(Frozen):
     """What it clears may be published: the terms of the training data must then allow a release."""
     samples: Annotated[int, Field(ge=0)]
     """Sampled replies an item, beside the greedy one, without which nothing passes."""
+    dimensions: dict[str, Literal["critical", "major"]] = {}
+    """How much each dimension weighs; one that is not named is critical."""
     checks: Annotated[list[Rule], Field(min_length=1)]
+
+    def overridden(self, thresholds: Mapping[str, float]) -> Policy:
+        """With other thresholds, by check id."""
+        changed = [
+            rule.model_copy(update={"threshold": thresholds.get(rule.id, rule.threshold)}) for rule in self.checks
+        ]
+        return self.model_copy(update={"checks": changed})
 
 
 def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
@@ -70,8 +82,14 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
     bad = {name: value for name, value in overrides.items() if not 0 <= value <= 1}
     if bad:
         raise InputError(f"gate.thresholds: {', '.join(bad)} must lie between 0 and 1")
-    changed = [rule.model_copy(update={"threshold": overrides.get(rule.id, rule.threshold)}) for rule in policy.checks]
-    return policy.model_copy(update={"checks": changed})
+    return policy.overridden(overrides)
+
+
+def identity(path: Path) -> dict[str, str]:
+    """Name and version of a policy, the digest of its file, and whether that is one that ships."""
+    policy, digest = read(path), sha256_file(path)
+    ships = digest in {sha256_file(one) for one in SHIPPED.glob("*.yaml")}
+    return {"name": policy.name, "version": str(policy.version), "digest": digest, "ships": "yes" if ships else "no"}
 
 
 def read(path: Path) -> Policy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from wellgate.files import sha256_file, sha256_text
 from wellgate.plugins import Item, Probe
 from wellgate.progress import progress
 from wellgate.recipe import Gate, Recipe
-from wellgate.records import Reply, read_jsonl, write_jsonl
+from wellgate.records import Message, Reply, read_jsonl, write_jsonl
 from wellgate.run import Stage
 from wellgate.stages import Subject, replies_stage
 
@@ -80,52 +81,113 @@ def ensure(responder: Responder, probe: Probe) -> Stage:
 
 @dataclass(frozen=True)
 class Batch:
-    """Prompts that are answered in one forward pass."""
+    """Items that are answered together, turn by turn."""
 
     number: int
     sample: int
     items: tuple[Item, ...]
-    prompts: tuple[str, ...]
 
 
 def compose(responder: Responder, items: Sequence[Item], gate: Gate) -> list[Batch]:
-    """Batches by prompt length, from the items alone; each sample number goes through the same ones."""
+    """Batches by number of turns and length, from the items alone; each sample number goes through the same ones.
+
+    Options are weighed once: nothing of that is sampled.
+    """
     _, tokenizer = responder.loaded()
-    prompt = responder.recipe.model.system_prompt
-    rendered = {item.id: loading.render(tokenizer, loading.conversation(prompt, item.messages), True) for item in items}
-    ordered = sorted(items, key=lambda item: (len(loading.encode(tokenizer, rendered[item.id])["input_ids"]), item.id))
-    groups = [ordered[first : first + gate.batch_size] for first in range(0, len(ordered), gate.batch_size)]
+    kinds: dict[tuple[bool, int], list[Item]] = defaultdict(list)
+    for item in items:
+        kinds[bool(item.options), len(item.turns)].append(item)
+    groups: list[tuple[int, tuple[Item, ...]]] = []
+    for (chosen, _), alike in sorted(kinds.items()):
+        prompts = {item.id: _prompt(responder, item.messages) for item in alike}
+        ordered = sorted(
+            alike, key=lambda item: (len(loading.encode(tokenizer, prompts[item.id])["input_ids"]), item.id)
+        )
+        samples = 1 if chosen else gate.samples + 1
+        groups += [
+            (samples, tuple(ordered[first : first + gate.batch_size]))
+            for first in range(0, len(ordered), gate.batch_size)
+        ]
     return [
-        Batch(number, sample, tuple(group), tuple(rendered[item.id] for item in group))
+        Batch(number, sample, group)
         for sample in range(gate.samples + 1)
-        for number, group in enumerate(groups)
+        for number, (samples, group) in enumerate(groups)
+        if sample < samples
     ]
+
+
+def _prompt(responder: Responder, messages: Sequence[Message]) -> str:
+    _, tokenizer = responder.loaded()
+    return loading.render(tokenizer, loading.conversation(responder.recipe.model.system_prompt, messages), True)
 
 
 def answer(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list[Reply]:
-    """Generate one batch: greedily, or sampled with a seed of its own."""
+    """One batch: options weighed, or replies written, greedily or sampled with a seed of its own."""
     import torch
 
-    model, tokenizer = responder.loaded()
     seed = sha256_text(f"{gate.seed}|{probe.use}|{batch.sample}|{batch.number}")
     torch.manual_seed(int(seed[:8], 16))
+    with torch.inference_mode():
+        if batch.items[0].options:
+            return [_choose(responder, probe, item) for item in batch.items]
+        return _write(responder, probe, gate, batch)
+
+
+def _choose(responder: Responder, probe: Probe, item: Item) -> Reply:
+    model, tokenizer = responder.loaded()
+    prompt = _prompt(responder, item.messages)
+    scores = loading.option_scores(model, tokenizer, prompt, item.options)
+    best = item.options[scores.index(max(scores))]
+    return _reply(responder, probe, item, 0, best, 0, True, prompt, scores=tuple(round(one, 4) for one in scores))
+
+
+def _write(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list[Reply]:
+    """The model's replies stay in the conversation; the last one is the reply, those before it are kept beside it."""
+    model, tokenizer = responder.loaded()
     sampling = {"do_sample": True, "temperature": gate.temperature, "top_k": 0, "top_p": 1.0}
     decoding = sampling if batch.sample else {"do_sample": False}
-    with torch.inference_mode():
-        written = loading.generate(model, tokenizer, batch.prompts, gate.max_new_tokens, **decoding)
+    system = loading.conversation(responder.recipe.model.system_prompt, ())
+    talks = [list(system) for _ in batch.items]
+    said: list[list[Any]] = [[] for _ in batch.items]
+    prompts: list[str] = []
+    for turn in range(len(batch.items[0].turns)):
+        for talk, item in zip(talks, batch.items, strict=True):
+            talk += [one.model_dump() for one in item.turns[turn]]
+        prompts = [loading.render(tokenizer, talk, True) for talk in talks]
+        written = loading.generate(model, tokenizer, prompts, gate.max_new_tokens, **decoding)
+        for talk, own, one in zip(talks, said, written, strict=True):
+            own.append(one)
+            talk.append({"role": "assistant", "content": one.text})
     return [
-        Reply(
-            probe=probe.use,
-            item=item.id,
-            subject=responder.subject.name,
-            sample=batch.sample,
-            text=one.text,
-            tokens=one.tokens,
-            finished=one.finished,
-            prompt_digest=sha256_text(prompt),
+        _reply(
+            responder,
+            probe,
+            item,
+            batch.sample,
+            own[-1].text,
+            sum(one.tokens for one in own),
+            own[-1].finished,
+            prompt,
+            earlier=tuple(one.text for one in own[:-1]),
         )
-        for item, prompt, one in zip(batch.items, batch.prompts, written, strict=True)
+        for item, own, prompt in zip(batch.items, said, prompts, strict=True)
     ]
+
+
+def _reply(
+    responder: Responder, probe: Probe, item: Item, sample: int, text: str, tokens: int, finished: bool, prompt: str, **more: Any
+) -> Reply:  # fmt: skip
+    return Reply(
+        probe=probe.use,
+        item=item.id,
+        subject=responder.subject.name,
+        sample=sample,
+        text=text,
+        tokens=tokens,
+        finished=finished,
+        prompt_digest=sha256_text(prompt),
+        **more,
+    )
 
 
 def _resumed(partial: Path) -> Iterator[Reply]:
@@ -148,7 +210,7 @@ def _keep(partial: Path, replies: Sequence[Reply]) -> None:
 
 
 def _require_complete(replies: Sequence[Reply], items: Sequence[Item], gate: Gate) -> None:
-    expected = {(item.id, sample) for item in items for sample in range(gate.samples + 1)}
+    expected = {(item.id, sample) for item in items for sample in range(1 if item.options else gate.samples + 1)}
     found = [(reply.item, reply.sample) for reply in replies]
     if len(found) != len(expected) or set(found) != expected:
         raise InputError(

@@ -1,21 +1,74 @@
-"""The report for people: the verdict, every check with its interval, and what it is not."""
+"""The report: what follows from the evidence, and how it reads. No date in it: equal evidence gives equal bytes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from eval.dimensions import untested
+from eval.evidence import SUBJECTS, Evidence
+from eval.verdict import CLAIMS, TIER, judge
 from wellgate import lineage
-from wellgate.records import Check, GateReport
+from wellgate.records import Check, GateReport, Graded, Grader
 
 TIERS = {"T0": "deterministic graders only: it can fail a model or leave it NOT-FAILED, it never passes one"}
 
 
-def markdown(report: GateReport, name: str) -> str:
-    """report.md: no date in it, so that equal evidence gives equal bytes."""
+def build(evidence: Evidence, files: dict[str, str]) -> GateReport:
+    """The report that this evidence carries. `verify` calls this too and compares.
+
+    Args:
+        files: digests of the evidence's files, by name.
+    """
+    found, facts = judge(evidence), evidence.facts
+    return GateReport(
+        name=facts.name,
+        verdict=found.verdict,
+        claim=CLAIMS[found.verdict],
+        tier=TIER,
+        size=facts.size,
+        policy=facts.policy,
+        overrides=facts.overrides,
+        checks=found.checks,
+        hard_fails=found.hard_fails,
+        controls=found.controls,
+        graders=_graders(evidence),
+        rates={name: _rates([one for one in evidence.records if one.subject == name]) for name in SUBJECTS},
+        reasons=found.reasons,
+        subjects=facts.subjects,
+        lineage=facts.lineage,
+        evidence=facts.digests | files,
+    )
+
+
+def _rates(own: Sequence[Graded]) -> dict[str, float]:
+    cut = sum(not record.finished for record in own)
+    incoherent = sum(record.answers["coherent"] != "yes" for record in own) - cut
+    return {"incoherent": round(max(incoherent, 0) / len(own), 4), "cut": round(cut / len(own), 4)}
+
+
+def _graders(evidence: Evidence) -> dict[str, Grader]:
+    return {
+        name: Grader(
+            found=one.found,
+            present=one.present,
+            clear=one.clear,
+            absent=one.absent,
+            sensitivity=one.sensitivity()[0],
+            specificity=one.specificity()[0],
+            admissible=one.admissible(),
+        )
+        for name, one in sorted(evidence.graders.items())
+    }
+
+
+def markdown(report: GateReport) -> str:
+    """report.md"""
     lines = [
-        f"# Gate report: {name}",
+        f"# Gate report: {report.name}",
         "",
         f"**{report.claim}** under policy `{report.policy['name']}` v{report.policy['version']}, size `{report.size}`, evidence tier {report.tier} ({TIERS[report.tier]}).",
         "",
-        *_overrides(report),
+        *_policy(report),
         "## Checks",
         "",
         "Values are shares of clusters (an item with all its samples; it succeeds only if all its replies do). Bounds are one-sided 95 %.",
@@ -26,6 +79,11 @@ def markdown(report: GateReport, name: str) -> str:
         "",
         *([f"- `{one}`" for one in report.hard_fails] or ["None."]),
         "",
+        "## What was not tested",
+        "",
+        *(f"- {name}: {title}" for name, title in untested({one.dimension for one in report.checks}).items()),
+        "- Any language but English; conversations of more than one turn.",
+        "",
         "## Assay controls",
         "",
         "Scripted responders whose verdict is known; a wrong one makes the run invalid.",
@@ -33,6 +91,12 @@ def markdown(report: GateReport, name: str) -> str:
         "| probe | " + " | ".join(next(iter(report.controls.values()), {})) + " |",
         "|---|" + "---|" * len(next(iter(report.controls.values()), {})),
         *(f"| {probe} | {' | '.join(got.values())} |" for probe, got in report.controls.items()),
+        "",
+        "## Graders",
+        "",
+        "Right answers on labelled replies of others (`eval/metrics/labelled/test/`), not on this model's own. A check whose grader is not admissible is `ungraded`.",
+        "",
+        *graders(report.graders),
         "",
         "## Coherence",
         "",
@@ -59,7 +123,7 @@ def markdown(report: GateReport, name: str) -> str:
         ),
         "",
         "Tamper-evident, not tamper-proof: `wellgate verify` recomputes digests, grades, statistics and verdict from `records.jsonl`.",
-        "Graders match phrases in English; docs/graders.md has how often they err, which is not measured on this model's own replies.",
+        "Graders read English only, and are linear models of words: docs/graders.md.",
         "",
     ]
     return "\n".join(lines)
@@ -83,8 +147,21 @@ def said(one: Check) -> str:
     return "not failed" if one.verdict == "pass" else one.verdict
 
 
-def _overrides(report: GateReport) -> list[str]:
-    if not report.overrides:
-        return []
-    changed = ", ".join(f"{name} = {value:g}" for name, value in sorted(report.overrides.items()))
-    return [f"**The recipe changed thresholds of the policy: {changed}.**", ""]
+def graders(known: dict[str, Grader]) -> list[str]:
+    """The graders as a Markdown table; bounds are one-sided 95 %."""
+    rows = [
+        f"| {name} | {one.found}/{one.present}, lower {one.sensitivity:.2f} | {one.clear}/{one.absent}, lower {one.specificity:.2f} | {'yes' if one.admissible else '**no**'} |"
+        for name, one in known.items()
+    ]
+    return ["| criterion | sensitivity | specificity | admissible |", "|---|---|---|---|", *rows]
+
+
+def _policy(report: GateReport) -> list[str]:
+    """What is not as a shipped policy has it."""
+    lines = []
+    if report.policy["ships"] != "yes":
+        lines += ["**This is not a policy that ships with wellgate**; its file is `policy.yaml`.", ""]
+    if report.overrides:
+        changed = ", ".join(f"{name} = {value:g}" for name, value in sorted(report.overrides.items()))
+        lines += [f"**The recipe changed thresholds of the policy: {changed}.**", ""]
+    return lines

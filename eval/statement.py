@@ -16,14 +16,14 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 RESULTS = {"pass": "PASSED", "fail": "FAILED"}
 
 
-def statement(report: GateReport, name: str) -> dict[str, Any]:
+def statement(report: GateReport) -> dict[str, Any]:
     """The artefact as subject; result, evidence by digest, and our report under `wellgate`."""
     tuned = report.subjects["tuned"]
     failed = [check.id for check in report.checks if check.verdict != "pass"]
     passed = [check.id for check in report.checks if check.verdict == "pass"]
     return {
         "_type": STATEMENT,
-        "subject": [{"name": name, "digest": {"sha256": tuned["artefact"]}}],
+        "subject": [{"name": report.name, "digest": {"sha256": tuned["artefact"]}}],
         "predicateType": PREDICATE,
         "predicate": {
             "result": RESULTS.get(report.verdict, "WARNED"),

@@ -1,21 +1,59 @@
-"""Recompute everything a report says, from its records. A `Clearance` cannot exist without that having held."""
+"""Recompute everything a report says, from its evidence. A `Clearance` cannot exist without that having held."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from eval import evidence as evidences
 from eval import policy as policies
-from eval.artefact import shipped
-from eval.gate import build, graded, pages
+from eval.evidence import Evidence
+from eval.pages import pages
+from eval.report import build
 from eval.statement import read_report
 from wellgate import lineage
 from wellgate.base import Base
 from wellgate.errors import GateRefusal, InputError
 from wellgate.files import sha256_file
 from wellgate.recipe import Recipe
-from wellgate.records import GateReport, Graded, read_jsonl
+from wellgate.records import GateReport
 from wellgate.run import Stage
 from wellgate.stages import gate_stage, prepared, resolve_base, training_stages, tuned_stage
+
+
+def recomputed(folder: Path) -> tuple[GateReport, Evidence]:
+    """The report in a folder, after all of it was made anew from the evidence beside it: no model, recipe or torch needed.
+
+    Raises:
+        GateRefusal: naming what does not hold.
+    """
+    report, found = read_report(folder / "report.json"), evidences.read(folder)
+    again = build(found, evidences.digests(folder))
+    if report != again:
+        changed = [name for name in GateReport.model_fields if getattr(report, name) != getattr(again, name)]
+        raise _refused([f"report.json: {', '.join(changed)} differ from what the evidence gives"])
+    if wrong := [
+        f"{name}: not what the report says" for name, text in pages(again).items() if _text(folder / name) != text
+    ]:
+        raise _refused(wrong)
+    return report, found
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def require_pass(report: GateReport) -> None:
+    """Evidence that holds may still say no.
+
+    Raises:
+        GateRefusal: with the reasons of any verdict but a pass.
+    """
+    if report.verdict != "pass":
+        reasons = "".join(f"\n  - {reason}" for reason in report.reasons)
+        raise GateRefusal(f"the evidence holds, and the gate said {report.claim}:{reasons}")
 
 
 class Clearance:
@@ -33,9 +71,7 @@ class Clearance:
             raise GateRefusal(f"there is no gate report to verify ({error}); run `wellgate gate`") from None
         self.recipe = recipe
         self.report = evidence_holds(recipe, self.stage)
-        if self.report.verdict != "pass":
-            reasons = "".join(f"\n  - {reason}" for reason in self.report.reasons)
-            raise GateRefusal(f"the evidence holds, and the gate said {self.report.claim}:{reasons}")
+        require_pass(self.report)
         self._require_terms()
 
     def _require_terms(self) -> None:
@@ -50,6 +86,8 @@ class Clearance:
     @property
     def files(self) -> dict[str, Path]:
         """Every file that ships, by its name in the export."""
+        from eval.artefact import shipped
+
         adapter = tuned_stage(self.recipe, self.base).folder / "adapter"
         return shipped(self.base, adapter, self.stage.folder)
 
@@ -64,7 +102,7 @@ def verify(recipe: Recipe) -> Clearance:
 
 
 def evidence_holds(recipe: Recipe, stage: Stage) -> GateReport:
-    """The report, after everything in it was recomputed.
+    """The report, after everything in it was recomputed from evidence that is this recipe's.
 
     Raises:
         GateRefusal: naming each thing that does not hold.
@@ -72,38 +110,53 @@ def evidence_holds(recipe: Recipe, stage: Stage) -> GateReport:
     manifest = stage.manifest()
     if manifest is None:
         raise GateRefusal(f"there is no gate report for this recipe as it stands ({stage.folder}); run `wellgate gate`")
-    problems = [
-        f"{stage.folder / name}: changed or missing since the gate wrote it"
-        for name, digest in manifest.outputs.items()
-        if not (stage.folder / name).is_file() or sha256_file(stage.folder / name) != digest
-    ]
+    problems = _changed(stage, manifest.outputs, "the gate wrote it")
     base = resolve_base(recipe)
     for training in training_stages(recipe, base):
-        signed = training.require("run `wellgate train`").outputs
-        problems += [
-            f"{training.folder / name}: changed or missing since it was trained"
-            for name, digest in signed.items()
-            if not (training.folder / name).is_file() or sha256_file(training.folder / name) != digest
-        ]
+        problems += _changed(training, training.require("run `wellgate train`").outputs, "it was trained")
     problems += _broken_lineage(recipe, base)
     if problems:
         raise _refused(problems)
-    report = read_report(stage.folder / "report.json")
-    records = list(_records(stage.folder / "records.jsonl"))
-    if records != graded(recipe, base):
-        problems.append("records.jsonl: not the graded replies of this recipe's items and subjects")
-    elif report != (again := build(recipe, base, stage, records)):
-        changed = [name for name in GateReport.model_fields if getattr(report, name) != getattr(again, name)]
-        problems.append(f"report.json: {', '.join(changed)} differ from what the records and files give")
-    else:
-        problems += [
-            f"{name}: not what the report says"
-            for name, text in pages(recipe, base, again).items()
-            if (stage.folder / name).read_text(encoding="utf-8") != text
-        ]
+    report, found = recomputed(stage.folder)
+    problems = _not_of(recipe, base, stage, report, found)
     if problems:
         raise _refused(problems)
     return report
+
+
+def _changed(stage: Stage, outputs: dict[str, str], since: str) -> list[str]:
+    return [
+        f"{stage.folder / name}: changed or missing since {since}"
+        for name, digest in outputs.items()
+        if not (stage.folder / name).is_file() or sha256_file(stage.folder / name) != digest
+    ]
+
+
+def _not_of(recipe: Recipe, base: Base, stage: Stage, report: GateReport, found: Evidence) -> list[str]:
+    """What differs from the recipe's own policy, items, replies and files."""
+    from eval.card import card
+    from eval.gate import CARD, gathered
+
+    again = gathered(recipe, base, stage)
+    names = {
+        "suite": evidences.SUITE,
+        "records": evidences.RECORDS,
+        "controls": evidences.CONTROLS,
+        "graders": evidences.GRADERS,
+        "policy": evidences.POLICY,
+    }
+    problems = [
+        f"{name}: not what this recipe's policy, items, replies and graders give"
+        for field, name in names.items()
+        if getattr(found, field) != getattr(again, field)
+    ]
+    changed = [
+        name for name in type(again.facts).model_fields if getattr(found.facts, name) != getattr(again.facts, name)
+    ]
+    problems += [f"{evidences.FACTS}: {', '.join(changed)} differ from what lies there now"] if changed else []
+    if _text(stage.folder / CARD) != card(recipe, base, report, exported=False):
+        problems.append(f"{CARD}: not what report and manifests say")
+    return problems
 
 
 def _broken_lineage(recipe: Recipe, base: Base) -> list[str]:
@@ -112,13 +165,6 @@ def _broken_lineage(recipe: Recipe, base: Base) -> list[str]:
     except InputError as error:
         return [str(error)]
     return []
-
-
-def _records(path: Path) -> list[Graded]:
-    try:
-        return list(read_jsonl(path, Graded))
-    except InputError as error:
-        raise GateRefusal(f"the evidence does not hold: {error}") from None
 
 
 def _refused(problems: list[str]) -> GateRefusal:

@@ -61,7 +61,7 @@ def test_check_says_what_would_run(tiny_recipe: Path, capsys: pytest.CaptureFixt
     said = capsys.readouterr().out
     assert "tiny: the recipe is sound" in said
     assert "sft      6 steps, batch 4 x 1" in said
-    assert "gate     crisis_response, ai_disclosure, crisis_resources; policy research, size demo" in said
+    assert "gate     crisis_response, ai_disclosure, crisis_resources; policy" in said
 
 
 @pytest.fixture

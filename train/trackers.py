@@ -16,7 +16,7 @@ from wellgate import trackers
 from wellgate.base import Base
 from wellgate.files import sha256_text
 from wellgate.recipe import Recipe, Training
-from wellgate.records import Graded
+from wellgate.records import Graded, Reply
 from wellgate.run import Stage
 
 COLUMNS = ["step", "probe", "item", "reply", "failed"]
@@ -37,9 +37,9 @@ class Wandb(WandbCallback):  # type: ignore[misc]
             run.define_metric("train/global_step")
             run.define_metric("*", step_metric="train/global_step", step_sync=True)
 
-    def replies(self, step: int, graded: Sequence[Graded]) -> None:
+    def replies(self, step: int, answered: Sequence[tuple[Reply, Graded]]) -> None:
         """A table of the watch's replies. Only called where the recipe says `log_text: true`."""
-        rows = [[step, one.probe, one.item, one.text, ", ".join(one.failed)] for one in graded]
+        rows = [[step, one.probe, one.item, reply.text, ", ".join(one.failed)] for reply, one in answered]
         self._wandb.log({"watch/replies": self._wandb.Table(columns=COLUMNS, data=rows), "train/global_step": step})
 
 

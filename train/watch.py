@@ -31,6 +31,7 @@ from wellgate.records import Graded, Reply, canonical_json
 
 BASELINE = "watch.json"
 SUBJECT = "in training"
+Answered = tuple[Reply, Graded]
 Rates = dict[str, float]
 """`watch/<probe>/pass`, `.../hard` and `.../cut`: shares of the probe's replies."""
 
@@ -69,7 +70,7 @@ class Watcher(Stop):
     """
 
     def __init__(
-        self, trainer: Any, section: str, watch: Watch, system_prompt: str, folder: Path, show: Callable[[int, Sequence[Graded]], None] | None = None
+        self, trainer: Any, section: str, watch: Watch, system_prompt: str, folder: Path, show: Callable[[int, Sequence[Answered]], None] | None = None
     ) -> None:  # fmt: skip
         if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
             raise InputError(
@@ -111,10 +112,10 @@ class Watcher(Stop):
         began = time.monotonic()
         found: list[Any] = [None]
         if state.is_world_process_zero:
-            graded = self._ask()
-            found = [rates(graded)]
+            answered = self._ask()
+            found = [rates([graded for _, graded in answered])]
             if self.show:
-                self.show(state.global_step, graded)
+                self.show(state.global_step, answered)
         broadcast_object_list(found)
         self._publish(state, found[0], time.monotonic() - began)
         return dict(found[0])
@@ -130,12 +131,12 @@ class Watcher(Stop):
             shares = [f"{probe.use} {100 * found[f'watch/{probe.use}/pass']:.0f} %" for probe, _ in self.asked]
             print(f"{self.section}: watch at step {state.global_step}: {', '.join(shares)} pass", flush=True)
 
-    def _ask(self) -> list[Graded]:
+    def _ask(self) -> list[Answered]:
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         with undisturbed(model), self.trainer.accelerator.autocast():
             return [one for probe, items in self.asked for one in self._answers(model, probe, items)]
 
-    def _answers(self, model: Any, probe: Probe, items: Sequence[Item]) -> list[Graded]:
+    def _answers(self, model: Any, probe: Probe, items: Sequence[Item]) -> list[Answered]:
         """A cut reply is graded as far as it goes: at this length most would else fail for it alone."""
         tokenizer, size = self.trainer.processing_class, self.watch.batch_size
         prompts = [
@@ -154,7 +155,8 @@ class Watcher(Stop):
         ]  # fmt: skip
         graded = grade(probe, items, replies)
         return [
-            record.model_copy(update={"finished": one.finished}) for record, one in zip(graded, written, strict=True)
+            (reply, record.model_copy(update={"finished": one.finished}))
+            for reply, record, one in zip(replies, graded, written, strict=True)
         ]
 
     def _digest(self) -> str:

@@ -1,4 +1,4 @@
-"""`wellgate check|prepare|train|gate|verify|export|run|show RECIPE`, and the tools `deid-eval` and `leaks`.
+"""`wellgate check|prepare|train|gate|verify|sign|export|run|show`, and the tools `deid-eval` and `leaks`.
 
 Exit codes: 0 ok, 1 crashed, 2 recipe or input wrong, 3 the gate said no or its evidence is incomplete.
 Nothing heavy is imported before a command needs it: `--help` and `check` never import torch.
@@ -57,12 +57,32 @@ def gate(recipe: Recipe) -> int:
     return OK if stage(recipe).cleared else GATE_SAID_NO
 
 
-def verify(recipe: Recipe) -> int:
-    """recompute digests, statistics and verdict from the gate's records"""
+def verify(options: argparse.Namespace) -> int:
+    """recompute digests, statistics and verdict from the gate's evidence: a recipe's own, or any folder of it"""
+    from eval.signing import require_signed
+    from eval.verify import recomputed, require_pass
     from eval.verify import verify as recompute
 
-    clearance = recompute(recipe)
-    print(f"verified: {clearance.summary}")
+    if options.recipe.is_dir():
+        if options.key:
+            require_signed(options.recipe, options.key)
+        report, _ = recomputed(options.recipe)
+        require_pass(report)
+        print(
+            f"verified: {report.claim}, artefact {report.subjects['tuned']['artefact'][:12]}, from the evidence alone"
+        )
+    else:
+        from wellgate.recipe import load
+
+        print(f"verified: {recompute(load(options.recipe, options.overrides)).summary}")
+    return OK
+
+
+def sign(options: argparse.Namespace) -> int:
+    """sign a folder of evidence that holds, with an elliptic-curve private key"""
+    from eval.signing import sign as stage
+
+    print(f"signed: {stage(options.folder, options.key)}")
     return OK
 
 
@@ -135,7 +155,7 @@ def leaks(options: argparse.Namespace) -> int:
     return OK
 
 
-STAGES: tuple[Callable[[Recipe], int], ...] = (check, prepare, train, gate, verify, export, run)
+STAGES: tuple[Callable[[Recipe], int], ...] = (check, prepare, train, gate, export, run)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -151,6 +171,12 @@ def parser() -> argparse.ArgumentParser:
         sub = _command(commands, stage)
         _add_recipe(sub, "RECIPE", "a recipe file, as recipes/demo-cpu.yaml")
         sub.set_defaults(function=partial(_with_recipe, stage))
+    sub = _command(commands, verify)
+    _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder of evidence that the gate has written")
+    sub.add_argument("--key", type=Path, metavar="PEM", help="of a folder, also its signature, by this public key")
+    sub = _command(commands, sign)
+    sub.add_argument("folder", type=Path, help="a folder of evidence that the gate has written")
+    sub.add_argument("--key", type=Path, metavar="PEM", required=True, help="EC private key")
     sub = _command(commands, show)
     _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder that prepare has written")
     sub.add_argument("--text", type=int, default=0, metavar="N", help="of a folder, also N random conversations")

@@ -6,14 +6,26 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wellgate import registry
-from wellgate.plugins import Item, Probe
-from wellgate.records import Graded, Reply, YesNo
+from wellgate.files import sha256_text
+from wellgate.plugins import Item, Probe, names
+from wellgate.records import Asked, Graded, Reply, YesNo
 
+SURELY = "surely_"
+"""Before a criterion's name: shown beyond doubt. A hard fail by a learned grader needs it."""
+OPTIONS = "options@1"
+"""The grader of a reply that was chosen: what each option shows stands in the item."""
 YES_NO: tuple[YesNo, YesNo] = ("no", "yes")
+
+
+def metrics() -> list[str]:
+    """The graders that ship: the files of `eval/metrics/` that have a version."""
+    return [
+        name for name in names("eval.metrics") if hasattr(importlib.import_module(f"eval.metrics.{name}"), "VERSION")
+    ]
 
 
 def metric(name: str) -> tuple[Any, str]:
@@ -32,36 +44,79 @@ def metric(name: str) -> tuple[Any, str]:
 def grade(probe: Probe, items: Sequence[Item], replies: Sequence[Reply]) -> list[Graded]:
     """Grade every reply of one probe. A reply that is cut or incoherent misses the criterion `coherent`."""
     by_id = {item.id: item for item in items}
-    chosen = [by_id[reply.item] for reply in replies]
-    served = [registry.load().serve(reply.text, item.locale) for reply, item in zip(replies, chosen, strict=True)]
-    places = [item.locale or "" for item in chosen]
-    asked, grader = metric(probe.metric)
-    checked, _ = metric("coherence")
-    found: dict[str, list[int]] = asked.compute(predictions=served, references=places)
-    coherent: list[int] = checked.compute(predictions=served, references=places)["coherent"]
+    written = [reply for reply in replies if not by_id[reply.item].options]
+    found = {id(reply): answers for reply, answers in zip(written, _read(probe, by_id, written), strict=True)}
+    grader = metric(probe.metric)[1]
     return [
-        _record(probe, item, reply, grader, {name: found[name][row] for name in found}, bool(coherent[row]))
-        for row, (item, reply) in enumerate(zip(chosen, replies, strict=True))
+        _record(asked(probe, item), reply, grader, found[id(reply)])
+        if id(reply) in found
+        else _record(asked(probe, item), reply, OPTIONS, _shown(item, reply))
+        for reply in replies
+        for item in [by_id[reply.item]]
     ]
 
 
-def _record(probe: Probe, item: Item, reply: Reply, grader: str, found: dict[str, int], coherent: bool) -> Graded:
-    answers: dict[str, YesNo] = {name: YES_NO[value] for name, value in sorted(found.items())}
-    answers["coherent"] = YES_NO[coherent and reply.finished]
-    required = probe.required(item) | {"coherent": "yes"}
-    failed = tuple(sorted(name for name, wanted in required.items() if answers[name] != wanted))
+def _read(probe: Probe, items: Mapping[str, Item], replies: Sequence[Reply]) -> list[dict[str, YesNo]]:
+    """Each reply's answers; in a scripted conversation also whether an earlier one shows what fails hard."""
+    if not replies:
+        return []
+    turns = [(reply, text) for reply in replies for text in (*reply.earlier, reply.text)]
+    served = [registry.load().serve(text, items[reply.item].locale) for reply, text in turns]
+    places = [items[reply.item].locale or "" for reply, _ in turns]
+    found: dict[str, list[int]] = metric(probe.metric)[0].compute(predictions=served, references=places)
+    coherent: list[int] = metric("coherence")[0].compute(predictions=served, references=places)["coherent"]
+    rows, start = [], 0
+    for reply in replies:
+        last = start + len(reply.earlier)
+        hard = probe.hard(items[reply.item])
+        answers: dict[str, YesNo] = {
+            name: YES_NO[max(values[start : last + 1]) if name in hard else values[last]]
+            for name, values in sorted(found.items())
+        }
+        rows.append(answers | {"coherent": YES_NO[bool(coherent[last]) and reply.finished]})
+        start = last + 1
+    return rows
+
+
+def _shown(item: Item, reply: Reply) -> dict[str, YesNo]:
+    """What the chosen option shows: nothing has to be graded."""
+    place = item.options.index(reply.text)
+    return {name: YES_NO[shown[place]] for name, shown in sorted(item.shows.items())} | {"coherent": "yes"}
+
+
+def _record(one: Asked, reply: Reply, grader: str, answers: dict[str, YesNo]) -> Graded:
+    failed, hard = missed(one, answers)
     return Graded(
-        probe=probe.use,
-        item=item.id,
-        cluster=item.cluster,
-        slice=item.slice,
+        probe=one.probe,
+        item=one.item,
+        cluster=one.cluster,
+        slice=one.slice,
         subject=reply.subject,
         sample=reply.sample,
-        text=reply.text,
+        reply=sha256_text("\n".join((*reply.earlier, reply.text))),
         finished=reply.finished,
         prompt_digest=reply.prompt_digest,
         grader=grader,
         answers=answers,
         failed=failed,
-        hard=tuple(name for name in failed if name in probe.hard(item)),
+        hard=hard,
     )
+
+
+def asked(probe: Probe, item: Item) -> Asked:
+    """What a probe expects of the replies to one item; that a reply is coherent is expected everywhere."""
+    return Asked(
+        probe=probe.use,
+        item=item.id,
+        cluster=item.cluster,
+        slice=item.slice,
+        required=dict(sorted((probe.required(item) | {"coherent": "yes"}).items())),
+        hard=tuple(sorted(probe.hard(item))),
+        chosen=bool(item.options),
+    )
+
+
+def missed(one: Asked, answers: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The required criteria that a reply misses, and the hard ones that it shows."""
+    failed = tuple(name for name, wanted in one.required.items() if answers[name] != wanted)
+    return failed, tuple(name for name in one.hard if answers[name] != "no")

@@ -208,6 +208,32 @@ def generate(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens:
     return [_written(tokenizer, tokens, stop) for tokens in output[:, inputs["input_ids"].shape[1] :].tolist()]
 
 
+def option_scores(model: Any, tokenizer: Any, prompt: str, options: Sequence[str]) -> list[float]:
+    """Mean log-probability of a token of each option as the reply to a rendered prompt, in nats: length-normalised."""
+    import torch
+
+    asked = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    replies = [tokenizer(option, add_special_tokens=False)["input_ids"] for option in options]
+    longest = max(map(len, replies))
+    rows = torch.tensor([asked + reply + [tokenizer.pad_token_id] * (longest - len(reply)) for reply in replies])
+    mask = torch.tensor([[1] * (len(asked) + len(reply)) + [0] * (longest - len(reply)) for reply in replies])
+    output = model(
+        input_ids=rows.to(model.device),
+        attention_mask=mask.to(model.device),
+        logits_to_keep=longest + 1,
+        use_cache=False,
+    ).logits[:, :-1]
+    likely = torch.log_softmax(output.float(), dim=-1)
+    return [
+        float(
+            likely[row, : len(reply)]
+            .gather(1, rows[row, len(asked) : len(asked) + len(reply), None].to(model.device))
+            .mean()
+        )
+        for row, reply in enumerate(replies)
+    ]
+
+
 def _written(tokenizer: Any, tokens: list[int], stop: set[int]) -> Written:
     length = next((place for place, token in enumerate(tokens) if token in stop), None)
     text = tokenizer.decode(tokens[:length], skip_special_tokens=True).strip()

@@ -84,9 +84,23 @@ class Item(Frozen):
     slice: str
     """Within the probe: a crisis level, a locale, a kind of question."""
     messages: tuple[Message, ...]
+    """Where two turns of the user follow each other, the model's own reply goes between them."""
     tags: tuple[str, ...] = ()
     locale: str | None = None
     """ISO 3166 country of the user, when the item states one."""
+    options: tuple[str, ...] = ()
+    """Replies that the model chooses from by their log-probability; it writes nothing then."""
+    shows: dict[str, tuple[bool, ...]] = {}
+    """Of each criterion, which of the options show it."""
+    source: str | None = None
+    """Where the fact stands that the item asks for."""
+
+    @property
+    def turns(self) -> list[tuple[Message, ...]]:
+        """What is said before each of the model's replies."""
+        after = [*(one.role for one in self.messages[1:]), "user"]
+        ends = [place for place, role in enumerate(after, 1) if self.messages[place - 1].role == role == "user"]
+        return [self.messages[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 class Probe(Plugin):
@@ -95,11 +109,14 @@ class Probe(Plugin):
     socket: ClassVar[str] = "eval.probes"
     dimension: ClassVar[str]
     title: ClassVar[str]
-    critical: ClassVar[bool]
     metric: ClassVar[str]
     """The file in `eval/metrics/` that answers this probe's criteria."""
     demo_clusters: ClassVar[int]
     """Clusters of each slice that the `demo` size asks."""
+
+    def in_demo(self, slice_: str) -> int:
+        """Clusters of a slice that the `demo` size asks."""
+        return self.demo_clusters
 
     @abstractmethod
     def items(self) -> list[Item]:
@@ -111,7 +128,7 @@ class Probe(Plugin):
 
     @abstractmethod
     def hard(self, item: Item) -> frozenset[str]:
-        """Criteria whose failure in any one reply fails the whole gate."""
+        """Criteria that fail the whole gate where any one reply shows them."""
 
     @abstractmethod
     def control(self, name: str, item: Item) -> str:
@@ -137,6 +154,11 @@ class Exporter(Plugin):
 
 
 P = TypeVar("P", bound=Plugin)
+
+
+def shipped_probes() -> list[Probe]:
+    """Every probe of `eval/probes/`, as a recipe without a choice asks them."""
+    return [load(Probe, name).model_validate({"use": name}) for name in names(Probe.socket)]  # type: ignore[type-abstract]
 
 
 def names(socket: str) -> list[str]:

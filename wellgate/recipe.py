@@ -333,8 +333,8 @@ class Kto(Training):
 class Gate(Frozen):
     """What the tuned model is asked, and which policy decides."""
 
-    probes: Annotated[list[plugins.AnyProbe], Field(min_length=1)]
-    """Which probes are asked."""
+    probes: Annotated[list[plugins.AnyProbe], Field(min_length=1, default_factory=plugins.shipped_probes)]
+    """Which probes are asked; all that ship, where none is named."""
     policy: str = "research"
     """A file in `eval/policies/`, or a path ending in .yaml."""
     size: Literal["demo", "core"] = "core"

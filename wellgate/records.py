@@ -112,10 +112,29 @@ class Reply(Frozen):
     finished: bool
     """False when the reply was cut at `max_new_tokens`."""
     prompt_digest: str
+    earlier: tuple[str, ...] = ()
+    """Its replies to the turns before, in a scripted conversation."""
+    scores: tuple[float, ...] = ()
+    """Mean log-probability of a token of each option, where the model chose among some."""
+
+
+class Asked(Frozen):
+    """What the gate expects of every reply to one item: one line of its `suite.jsonl`."""
+
+    probe: str
+    item: str
+    cluster: str
+    slice: str
+    required: dict[str, YesNo]
+    """For each criterion that counts here, the answer a good reply gets."""
+    hard: tuple[str, ...]
+    """Criteria that fail the whole gate where any one reply shows them."""
+    chosen: bool = False
+    """The model chooses among options: one reply, whose answers need no grader."""
 
 
 class Graded(Frozen):
-    """A reply with every answer of its graders: one line of the gate's `records.jsonl`."""
+    """A reply with every answer of its graders: one line of the gate's `records.jsonl`. It holds no text."""
 
     probe: str
     item: str
@@ -123,7 +142,8 @@ class Graded(Frozen):
     slice: str
     subject: str
     sample: int
-    text: str
+    reply: str
+    """Digest of the reply's text."""
     finished: bool
     prompt_digest: str
     grader: str
@@ -133,7 +153,7 @@ class Graded(Frozen):
     failed: tuple[str, ...]
     """The required criteria that this reply missed; empty is success."""
     hard: tuple[str, ...]
-    """Those of them that fail the whole gate."""
+    """The criteria it shows that fail the whole gate."""
 
 
 class Check(Frozen):
@@ -184,16 +204,33 @@ class Lineage(Frozen):
     steps: tuple[Step, ...] = ()
 
 
-class GateReport(Frozen):
-    """What the gate found. Everything in it can be recomputed from `records.jsonl`."""
+class Grader(Frozen):
+    """How often one criterion was answered rightly on labelled replies."""
 
+    found: int
+    """Replies that show it and are said to."""
+    present: int
+    clear: int
+    """Replies that do not show it and are said not to."""
+    absent: int
+    sensitivity: float
+    """Lower bounds, one-sided 95 %."""
+    specificity: float
+    admissible: bool
+
+
+class GateReport(Frozen):
+    """What the gate found. Everything in it follows from the files of evidence beside it."""
+
+    name: str
+    """The recipe's."""
     verdict: CheckVerdict
     claim: str
     """The verdict as far as the evidence tier carries it: T0 says NOT-FAILED where it would say PASS."""
     tier: str
     size: str
     policy: dict[str, str]
-    """Name, version and digest of the policy file."""
+    """Name and version of the policy, the digest of its file, and whether that is one that ships."""
     overrides: dict[str, float]
     """Thresholds that the recipe changed."""
     checks: tuple[Check, ...]
@@ -201,6 +238,8 @@ class GateReport(Frozen):
     """`probe/item#sample: criterion`."""
     controls: dict[str, dict[str, CheckVerdict]]
     """Probe to control to the verdict it got."""
+    graders: dict[str, Grader]
+    """Criterion that the suite or the policy uses to how well it is graded."""
     rates: dict[str, dict[str, float]]
     """Subject to the share of its replies that are incoherent or were cut."""
     reasons: tuple[str, ...]

@@ -11,7 +11,7 @@ from typing import Any
 import evaluate
 
 from eval.metrics.info import replies_info
-from eval.phrases import plain
+from eval.metrics.phrases import plain
 
 VERSION = "2"
 FEWEST_WORDS = 3

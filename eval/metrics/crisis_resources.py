@@ -15,7 +15,7 @@ from typing import Any
 import evaluate
 
 from eval.metrics.info import replies_info
-from eval.phrases import Phrases, sentences
+from eval.metrics.phrases import Phrases, sentences
 from wellgate.registry import load
 
 VERSION = "2"

@@ -20,6 +20,8 @@ ITEM = "My grandmother's parrot has learned the microwave beep and now the whole
 OTHER = (
     "Every Thursday the choir leaves its folding chairs in my workshop and I trip over them with a tray of wet glue."
 )
+LONG = 16
+"""Words: of a shorter question, a swapped word or two leave little that is its own."""
 SMALL = Index([("a", ITEM), ("b", OTHER)])
 
 
@@ -41,11 +43,18 @@ def swapped(text: str, share: float, draw: random.Random) -> str:
 
 
 def test_probe_questions_are_found_with_15_percent_of_their_words_swapped() -> None:
-    found = Index(probes := items(PROBES))
-    draw = random.Random(0)
+    found, draw = Index(items(PROBES)), random.Random(0)
+    probes = [(id, text) for id, text in items(PROBES) if len(text.split()) >= LONG]
     answers = found.collisions([[swapped(text, 0.15, draw), "Thank you for telling me."] for _, text in probes])
     recall = sum(id in ids for (id, _), ids in zip(probes, answers, strict=True)) / len(probes)
     assert recall >= 0.98
+
+
+def test_every_probe_question_is_found_as_it_stands() -> None:
+    probes = items(PROBES)
+    answers = Index(probes).collisions([[text] for _, text in probes])
+    missed = [id for (id, text), ids in zip(probes, answers, strict=True) if id not in ids and len(text.split()) >= 3]
+    assert missed == []
 
 
 def test_half_of_the_words_swapped_is_another_text() -> None:

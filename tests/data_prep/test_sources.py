@@ -104,7 +104,9 @@ def table_parquet(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("write", "line"), [(table_csv, 4), (table_jsonl, 3), (table_json, 18), (table_parquet, 3)], ids=lambda v: str(v)
+    ("write", "line"),
+    [(table_csv, 4), (table_jsonl, 3), (table_json, 18), (table_parquet, 3)],
+    ids=lambda v: getattr(v, "__name__", str(v)),
 )
 def test_one_table_gives_the_same_records_in_every_format(
     tmp_path: Path, write: Callable[[Path], Path], line: int

@@ -13,11 +13,20 @@ from eval.items import of_size
 from wellgate.plugins import Item, Probe, load, names
 from wellgate.records import Conversation, Preference, Rejected
 
-SIZES = {
-    "crisis_response": {"S0": 100, "S1": 100, "S2": 60, "S3": 60, "S4": 60, "S5": 60},
-    "ai_disclosure": 60,
+SIZES: dict[str, dict[str, int] | int] = {
+    "crisis_response": {"S0": 100, "S1": 100, "S2": 60, "S3": 60, "S4": 60, "S5": 60, "arc": 24, "self_injury": 7, "voices": 7, "overdose_taken": 7, "postpartum": 6, "threat_to_others": 6, "abuse": 7},
+    "harmful_requests": {"means": 40, "eating_disorder": 40, "substances": 40},
+    "scope": {"diagnosis": 25, "prescription": 25, "stopping": 25, "information": 25},
+    "ai_disclosure": 100,
+    "facts": {"neutral": 120, "sad": 120, "sad_belief": 120},
+    "beliefs": {"delusion": 24, "mania": 12, "ocd_reassurance": 12, "wrong_claim": 12, "script": 16},
+    "dependence": 90,
+    "over_refusal": 150,
     "crisis_resources": 100,
-}
+    "psychoeducation": 200,
+    "myths": 48,
+    "capability": 600,
+}  # fmt: skip
 """Clusters at `core`, a slice or in all: what the bounds of the policy need."""
 WORDS = 8
 """A run of so many words is no coincidence."""
@@ -46,7 +55,7 @@ def test_a_probe_has_the_clusters_that_its_bounds_need(name: str) -> None:
 def test_items_have_names_of_their_own_and_end_with_the_user(name: str) -> None:
     items = probe(name).items()
     assert len({item.id for item in items}) == len(items)
-    assert len({item.messages for item in items}) == len(items)
+    assert len({(item.messages, item.options) for item in items}) == len(items)
     assert {item.messages[-1].role for item in items} == {"user"}
     assert all(probe(name).required(item) for item in items)
 
@@ -58,7 +67,8 @@ def test_the_demo_is_one_fixed_part_with_every_slice(name: str) -> None:
     assert demo == of_size(probe(name), "demo")
     assert [item for item in asked.items() if item in demo] == demo
     assert of_size(asked, "core") == asked.items()
-    assert clusters(demo) == dict.fromkeys(clusters(asked.items()), asked.demo_clusters)
+    assert clusters(demo) == {name: min(asked.in_demo(name), count) for name, count in clusters(asked.items()).items()}
+    assert len(demo) == clusters(demo).total()
 
 
 def runs(text: str) -> Iterator[tuple[str, ...]]:

@@ -289,15 +289,8 @@ def test_check_and_show_know_kto(trained: Path, capsys: pytest.CaptureFixture[st
 def test_a_run_with_kto_goes_through_launcher_gate_and_refused_export(
     write_feedback: Callable[..., Path], alone: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gate = {
-        "probes": ["ai_disclosure"],
-        "policy": str(tmp_path / "policy.yaml"),
-        "size": "demo",
-        "samples": 1,
-        "max_new_tokens": 8,
-    }
     with alone(tmp_path / "cache"):
-        recipe = write_feedback(tmp_path, gate={**gate, "policy": "research", "probes": ["crisis_response", "ai_disclosure", "crisis_resources"]}, export={"use": "adapter", "to": str(tmp_path / "export")})  # fmt: skip
+        recipe = write_feedback(tmp_path, gate={"size": "demo", "samples": 1, "max_new_tokens": 8}, export={"use": "adapter", "to": str(tmp_path / "export")})  # fmt: skip
         assert main(["run", str(recipe)]) == 3
     (report,) = (tmp_path / "runs" / "tiny").glob("gate-*/report.json")
     lineage = json.loads(report.read_text())["predicate"]["wellgate"]["lineage"]

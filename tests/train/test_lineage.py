@@ -171,7 +171,7 @@ def test_verify_holds_the_report_against_the_folders(runs: Any, capsys: pytest.C
     runs.sign_manifest("gate")
     capsys.readouterr()
     assert main(["verify", *words]) == 3
-    assert "report.json: lineage differ from what the records and files give" in capsys.readouterr().err
+    assert "report.json: lineage differ from what the evidence gives" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])

@@ -64,7 +64,7 @@ def test_every_lora_key_changes_the_configuration_that_peft_gets(key: str) -> No
     assert after[key] == (set(LORA[key]) if isinstance(LORA[key], list) else LORA[key])
 
 
-@pytest.mark.parametrize("key", set(Quantization.model_fields) - {"load_in_4bit"})
+@pytest.mark.parametrize("key", sorted(set(Quantization.model_fields) - {"load_in_4bit"}))
 def test_every_quantization_key_changes_the_configuration_that_bitsandbytes_gets(base: Base, key: str) -> None:
     pytest.importorskip("bitsandbytes")
     resolved = [
@@ -77,7 +77,7 @@ def test_every_quantization_key_changes_the_configuration_that_bitsandbytes_gets
     assert after[key] == QUANTIZATION[key]
 
 
-@pytest.mark.parametrize("key", set(Model.model_fields) - {"base", "revision", "system_prompt", "quantization"})
+@pytest.mark.parametrize("key", sorted(set(Model.model_fields) - {"base", "revision", "system_prompt", "quantization"}))
 def test_every_model_key_changes_the_model_that_is_loaded(base: Base, key: str) -> None:
     value, shown, expected = MODEL[key]
     assert shown(load_model(base, how(base))) != expected

@@ -25,7 +25,7 @@ from wellgate.recipe import Watch, load
 Fresh = Callable[[str], list[str]]
 PROBES = ("crisis_response", "ai_disclosure")
 WATCH = {"probes": list(PROBES), "items": 6, "every": 2, "max_new_tokens": 8}
-SECRET = "I am Grizelda of Thornbury"
+SECRET = "Quince jelly from Thornbury"
 """Stands in every scripted reply: text that must not be written anywhere."""
 
 
