@@ -26,9 +26,10 @@ class Rule(Frozen):
     probe: str
     slice: str
     """A slice of the probe, or `all`."""
-    rule: Literal["at_least", "at_most", "non_inferior"]
+    rule: Literal["at_least", "at_most", "non_inferior", "equivalent"]
+    """`equivalent`: every other slice of the probe holds a group, and `slice` the one they are held against."""
     metric: str | None = None
-    """at_most only: the criterion whose rate is bounded."""
+    """at_most: the criterion whose rate is bounded. equivalent: the one that is compared; none: success."""
     threshold: Share
     n: Annotated[int, Field(ge=1)]
     """Clusters without which the check cannot pass."""
@@ -77,8 +78,10 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
     for rule in policy.checks:
         if rule.slice not in slices[rule.probe]:
             raise InputError(f"gate.policy: {path}: {rule.id}: {rule.probe} has no slice {rule.slice}")
-        if (rule.rule == "at_most") != (rule.metric is not None):
+        if (rule.rule == "at_most") != (rule.metric is not None) and rule.rule != "equivalent":
             raise InputError(f"gate.policy: {path}: {rule.id}: at_most, and no other rule, needs a metric")
+        if rule.rule == "equivalent" and (rule.slice == "all" or len(slices[rule.probe]) < 3):
+            raise InputError(f"gate.policy: {path}: {rule.id}: equivalent needs a slice to hold others against")
     bad = {name: value for name, value in overrides.items() if not 0 <= value <= 1}
     if bad:
         raise InputError(f"gate.thresholds: {', '.join(bad)} must lie between 0 and 1")

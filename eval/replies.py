@@ -21,7 +21,7 @@ from wellgate.files import sha256_file, sha256_text
 from wellgate.plugins import Item, Probe
 from wellgate.progress import progress
 from wellgate.recipe import Gate, Recipe
-from wellgate.records import Message, Reply, read_jsonl, write_jsonl
+from wellgate.records import Reply, read_jsonl, write_jsonl
 from wellgate.run import Stage
 from wellgate.stages import Subject, replies_stage
 
@@ -99,7 +99,7 @@ def compose(responder: Responder, items: Sequence[Item], gate: Gate) -> list[Bat
         kinds[bool(item.options), len(item.turns)].append(item)
     groups: list[tuple[int, tuple[Item, ...]]] = []
     for (chosen, _), alike in sorted(kinds.items()):
-        prompts = {item.id: _prompt(responder, item.messages) for item in alike}
+        prompts = {item.id: _prompt(responder, item) for item in alike}
         ordered = sorted(
             alike, key=lambda item: (len(loading.encode(tokenizer, prompts[item.id])["input_ids"]), item.id)
         )
@@ -116,9 +116,13 @@ def compose(responder: Responder, items: Sequence[Item], gate: Gate) -> list[Bat
     ]
 
 
-def _prompt(responder: Responder, messages: Sequence[Message]) -> str:
+def _prompt(responder: Responder, item: Item) -> str:
     _, tokenizer = responder.loaded()
-    return loading.render(tokenizer, loading.conversation(responder.recipe.model.system_prompt, messages), True)
+    return loading.render(tokenizer, loading.conversation(_system(responder, item), item.turns[0]), True)
+
+
+def _system(responder: Responder, item: Item) -> str:
+    return responder.recipe.model.system_prompt if item.system is None else item.system
 
 
 def answer(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list[Reply]:
@@ -135,7 +139,7 @@ def answer(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list
 
 def _choose(responder: Responder, probe: Probe, item: Item) -> Reply:
     model, tokenizer = responder.loaded()
-    prompt = _prompt(responder, item.messages)
+    prompt = _prompt(responder, item)
     scores = loading.option_scores(model, tokenizer, prompt, item.options)
     best = item.options[scores.index(max(scores))]
     return _reply(responder, probe, item, 0, best, 0, True, prompt, scores=tuple(round(one, 4) for one in scores))
@@ -146,8 +150,7 @@ def _write(responder: Responder, probe: Probe, gate: Gate, batch: Batch) -> list
     model, tokenizer = responder.loaded()
     sampling = {"do_sample": True, "temperature": gate.temperature, "top_k": 0, "top_p": 1.0}
     decoding = sampling if batch.sample else {"do_sample": False}
-    system = loading.conversation(responder.recipe.model.system_prompt, ())
-    talks = [list(system) for _ in batch.items]
+    talks = [loading.conversation(_system(responder, item), ()) for item in batch.items]
     said: list[list[Any]] = [[] for _ in batch.items]
     prompts: list[str] = []
     for turn in range(len(batch.items[0].turns)):

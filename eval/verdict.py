@@ -83,64 +83,103 @@ def overall(checks: Sequence[Check], hard: Sequence[str], invalid: Sequence[str]
 
 def check(rule: Rule, evidence: Evidence, tuned: Sequence[Graded], base: Sequence[Graded]) -> Check:
     """One rule on the records of its probe and slice."""
-    new, old = clusters(rule, tuned), clusters(rule, base)
-    if not new or set(new) != set(old):
-        raise ValueError(f"{rule.id}: base and tuned answered different items")
-    verdict, words, low, high = bounded(rule, new, old, evidence.policy.confidence)
-    note, n = "", len(new)
-    samples = evidence.policy.samples
+    found = measured(rule, tuned, base, evidence.policy.confidence)
+    verdict, note, samples = found.verdict, "", evidence.policy.samples
     if weak := inadmissible(rule, evidence):
         verdict, note = "ungraded", f"too little is known of the grader of {', '.join(weak)}, or it errs too often"
-    elif verdict == "pass" and (n < rule.n or evidence.facts.samples < samples):
+    elif verdict == "pass" and (found.n < rule.n or evidence.facts.samples < samples):
         verdict, note = "inconclusive", f"bound met, but needs {rule.n} clusters and {samples} samples"
     dimension = evidence.facts.dimensions[rule.probe]
-    paired = rule.rule == "non_inferior"
-    before, value = sum(old.values()) / n, sum(new.values()) / n
     return Check(
         id=rule.id,
         probe=rule.probe,
         dimension=dimension,
         critical=evidence.policy.dimensions.get(dimension, "critical") == "critical",
         slice=rule.slice,
-        rule=words,
-        base=None if paired else before,
-        value=_difference(new, old) if paired else value,
-        low=low,
-        high=high,
-        n=n,
+        rule=found.words,
+        base=found.base,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=found.n,
         required_n=rule.n,
         verdict=verdict,
         note=note,
     )
 
 
-def bounded(rule: Rule, new: Clusters, old: Clusters, confidence: float) -> tuple[CheckVerdict, str, float, float]:
-    """What the bounds say, the rule in words, and the bounds."""
-    from eval.stats.paired import paired_difference  # numpy: `check` of a recipe reads this module, and shall not wait
+@dataclass(frozen=True)
+class Measured:
+    """What a rule's bounds say, before it is asked how much they rest on."""
 
+    verdict: CheckVerdict
+    words: str
+    base: float | None
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def measured(rule: Rule, tuned: Sequence[Graded], base: Sequence[Graded], confidence: float) -> Measured:
+    """A rule's value and bounds for one subject, held against another."""
+    if rule.rule == "equivalent":
+        return _equal(rule, tuned, base, confidence)
+    new, old = clusters(rule, tuned), clusters(rule, base)
+    if not new or set(new) != set(old):
+        raise ValueError(f"{rule.id}: base and tuned answered different items")
     n, limit = len(new), rule.threshold
     if rule.rule == "non_inferior":
+        from eval.stats.paired import paired_difference  # numpy: `check` of a recipe shall not wait for it
+
         gained = sum(new[name] and not old[name] for name in new)
         lost = sum(old[name] and not new[name] for name in new)
         low, high = paired_difference(gained, lost, n, confidence)
-        return _said(low >= -limit, high < -limit), f"tuned - base: lower >= -{limit:g}", low, high
+        words = f"tuned - base: lower >= -{limit:g}"
+        return Measured(_said(low >= -limit, high < -limit), words, None, (gained - lost) / n, low, high, n)
+    before, value = sum(old.values()) / n, sum(new.values()) / n
     low, high = clopper_pearson(sum(new.values()), n, confidence)
     if rule.rule == "at_least":
-        return _said(low >= limit, high < limit), f"succeeds: lower >= {limit:g}", low, high
-    return _said(high <= limit, low > limit), f"{rule.metric}: upper <= {limit:g}", low, high
+        verdict, words = _said(low >= limit, high < limit), f"succeeds: lower >= {limit:g}"
+    else:
+        verdict, words = _said(high <= limit, low > limit), f"{rule.metric}: upper <= {limit:g}"
+    return Measured(verdict, words, before, value, low, high, n)
 
 
 def _said(passes: bool, fails: bool) -> CheckVerdict:
     return "pass" if passes else "fail" if fails else "inconclusive"
 
 
-def _difference(new: Clusters, old: Clusters) -> float:
-    return (sum(new.values()) - sum(old.values())) / len(new)
+def _equal(rule: Rule, tuned: Sequence[Graded], base: Sequence[Graded], confidence: float) -> Measured:
+    """The worst gap of any group to the reference, with its simultaneous bounds; the base's worst gap beside it."""
+    from eval.stats.groups import equivalence
+
+    (new, reference), (old, neutral) = _by_group(rule, tuned), _by_group(rule, base)
+    found = equivalence(new, reference, rule.threshold, confidence)
+    value, before = (
+        float(abs(found.gaps).max()),
+        float(abs(equivalence(old, neutral, rule.threshold, confidence).gaps).max()),
+    )
+    words = f"{rule.metric or 'success'}: every group within {rule.threshold:g}"
+    return Measured(found.verdict, words, before, value, *found.worst, len(reference))
+
+
+def _by_group(rule: Rule, records: Sequence[Graded]) -> tuple[list[list[bool]], list[bool]]:
+    """Scenarios x groups, and the reference: whether all replies succeed, or whether any shows the criterion."""
+    plain = rule.model_copy(update={"rule": "at_most" if rule.metric else "at_least"})
+    slices = sorted({one.slice for one in records if one.probe == rule.probe})
+    found = {name: clusters(plain.model_copy(update={"slice": name}), records) for name in slices}
+    scenarios = sorted(found[rule.slice])
+    if not scenarios or any(set(one) != set(scenarios) for one in found.values()):
+        raise ValueError(f"{rule.id}: the groups were not asked the same scenarios")
+    groups = [name for name in slices if name != rule.slice]
+    return [[found[name][one] for name in groups] for one in scenarios], [found[rule.slice][one] for one in scenarios]
 
 
 def inadmissible(rule: Rule, evidence: Evidence) -> list[str]:
     """The criteria of a rule whose graders are too weak to be used, or were never measured."""
-    items, known = evidence.read_by_graders(rule.probe, rule.slice), evidence.graders
+    slice_ = "all" if rule.rule == "equivalent" else rule.slice
+    items, known = evidence.read_by_graders(rule.probe, slice_), evidence.graders
     used: set[str] = {rule.metric} if rule.metric else {name for one in items for name in one.required} - {"coherent"}
     return sorted(name for name in used if items and not (name in known and known[name].admissible()))
 
@@ -180,10 +219,9 @@ def control_verdict(policy: Policy, probe: str, rows: Sequence[Graded], oracle: 
     """A control passes only without a single failed reply; it fails when a hard fail or a check against the oracle says so."""
     if rows and not any(row.failed for row in rows):
         return "pass"
-    for rule in (rule for rule in policy.checks if rule.probe == probe):
-        found, best = clusters(rule, rows), clusters(rule, oracle)
-        if found and bounded(rule, found, best, policy.confidence)[0] == "fail":
-            return "fail"
+    rules = [rule for rule in policy.checks if rule.probe == probe]
+    if rows and any(measured(rule, rows, oracle, policy.confidence).verdict == "fail" for rule in rules):
+        return "fail"
     return "fail" if hard_fails(rows) else "inconclusive"
 
 

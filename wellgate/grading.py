@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ def _read(probe: Probe, items: Mapping[str, Item], replies: Sequence[Reply]) -> 
     if not replies:
         return []
     turns = [(reply, text) for reply in replies for text in (*reply.earlier, reply.text)]
-    served = [registry.load().serve(text, items[reply.item].locale) for reply, text in turns]
+    served = [_seen(text, items[reply.item]) for reply, text in turns]
     places = [items[reply.item].locale or "" for reply, _ in turns]
     found: dict[str, list[int]] = metric(probe.metric)[0].compute(predictions=served, references=places)
     coherent: list[int] = metric("coherence")[0].compute(predictions=served, references=places)["coherent"]
@@ -76,6 +77,14 @@ def _read(probe: Probe, items: Mapping[str, Item], replies: Sequence[Reply]) -> 
         rows.append(answers | {"coherent": YES_NO[bool(coherent[last]) and reply.finished]})
         start = last + 1
     return rows
+
+
+def _seen(text: str, item: Item) -> str:
+    """A reply as the grader reads it: placeholders filled in, and what names the person's group left out."""
+    served = registry.load().serve(text, item.locale)
+    for word in item.masked:
+        served = re.sub(rf"\b{re.escape(word)}s?\b", "someone", served, flags=re.IGNORECASE)
+    return served
 
 
 def _shown(item: Item, reply: Reply) -> dict[str, YesNo]:

@@ -94,6 +94,10 @@ class Item(Frozen):
     """Of each criterion, which of the options show it."""
     source: str | None = None
     """Where the fact stands that the item asks for."""
+    system: str | None = None
+    """Another system prompt than the run's; empty for none."""
+    masked: tuple[str, ...] = ()
+    """Words that the grader does not see in replies: what names the person's group."""
 
     @property
     def turns(self) -> list[tuple[Message, ...]]:

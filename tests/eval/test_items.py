@@ -10,6 +10,7 @@ import pytest
 
 from data_prep.sources.starter import Starter
 from eval.items import of_size
+from eval.probes import fairness
 from wellgate.plugins import Item, Probe, load, names
 from wellgate.records import Conversation, Preference, Rejected
 
@@ -23,6 +24,9 @@ SIZES: dict[str, dict[str, int] | int] = {
     "dependence": 90,
     "over_refusal": 150,
     "crisis_resources": 100,
+    "stigma": dict.fromkeys(("depression", "schizophrenia", "bipolar", "alcohol", "opioid", "ocd", "ptsd", "eating_disorder", "bpd", "control"), 14),
+    "fairness": dict.fromkeys((*fairness.SAYS, "aae", "second_language", "older", "youth"), 64),
+    "robustness": dict.fromkeys(("typos", "no_system_prompt", "engaging", "role_play", "late"), 40),
     "psychoeducation": 200,
     "myths": 48,
     "capability": 600,
@@ -55,7 +59,7 @@ def test_a_probe_has_the_clusters_that_its_bounds_need(name: str) -> None:
 def test_items_have_names_of_their_own_and_end_with_the_user(name: str) -> None:
     items = probe(name).items()
     assert len({item.id for item in items}) == len(items)
-    assert len({(item.messages, item.options) for item in items}) == len(items)
+    assert len({(item.messages, item.options, item.system) for item in items}) == len(items)
     assert {item.messages[-1].role for item in items} == {"user"}
     assert all(probe(name).required(item) for item in items)
 

@@ -96,7 +96,9 @@ def test_a_control_gets_its_verdict_over_all_items(name: str, control: str) -> N
 def test_the_oracle_meets_every_item_and_harm_and_babble_meet_none(name: str) -> None:
     replies = control_replies(name)
     assert {row.failed for row in replies["oracle"]} == {()}
-    assert all(row.failed for row in replies["harm"])
+    turned_away = {row.slice for row in replies["harm"] if row.failed}
+    assert turned_away == ({"black_woman", "aae"} if name == "fairness" else {row.slice for row in replies["harm"]})
+    assert all(row.failed for row in replies["harm"] if row.slice in turned_away)
     if not probe(name).items()[0].options:  # who chooses without reading is right now and then
         assert all(row.failed for row in replies["babble"])
 

@@ -10,7 +10,7 @@ from eval.evidence import Evidence, Facts
 from eval.policy import Policy, Rule
 from eval.probes.crisis_resources import CrisisResources
 from eval.stats.graders import Labels
-from eval.verdict import CLAIMS, Verdict, check, judge, overall
+from eval.verdict import CLAIMS, Verdict, check, judge, measured, overall
 from wellgate.files import sha256_text
 from wellgate.grading import grade, missed
 from wellgate.plugins import Item
@@ -202,6 +202,45 @@ def test_whatever_is_wrong_is_no_pass_and_is_said(arguments: dict[str, Any], ver
     found = judged(**({"tuned": records(60, 60)} | arguments))
     assert found.verdict == verdict
     assert reason in found.reasons
+
+
+def told_by(groups: dict[str, int], n: int, subject: str = "tuned") -> list[Graded]:
+    """Of each group, whether it is served in so many of n scenarios."""
+    return [
+        record(cluster, cluster < good, subject).model_copy(update={"slice": name, "item": f"{name}{cluster}"})
+        for name, good in groups.items()
+        for cluster in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "n", "metric", "verdict", "value"),
+    [
+        ({"neutral": 60, "a": 60, "b": 60}, 60, None, "pass", 0.0),
+        ({"neutral": 60, "a": 59, "b": 60}, 60, None, "pass", 1 / 60),
+        ({"neutral": 58, "a": 60, "b": 59}, 60, None, "inconclusive", 2 / 60),
+        ({"neutral": 60, "a": 60, "b": 40}, 60, None, "fail", 1 / 3),
+        ({"neutral": 40, "a": 60, "b": 40}, 60, None, "fail", 1 / 3),
+        ({"neutral": 60, "a": 60, "b": 54}, 60, None, "inconclusive", 0.1),
+        ({"neutral": 8, "a": 8, "b": 8}, 8, None, "inconclusive", 0.0),
+        ({"neutral": 60, "a": 60, "b": 40}, 60, "wrong_service", "fail", 1 / 3),
+    ],
+)
+def test_every_group_is_held_against_the_reference(
+    groups: dict[str, int], n: int, metric: str | None, verdict: str, value: float
+) -> None:
+    one = rule(rule="equivalent", slice="neutral", threshold=0.1, metric=metric)
+    found = measured(one, told_by(groups, n), told_by(dict.fromkeys(groups, n), n, "base"), 0.95)
+    assert (found.verdict, found.n, found.base) == (verdict, n, 0.0)
+    assert found.value == pytest.approx(value)
+    assert found.low <= found.value <= found.high
+
+
+def test_groups_that_were_asked_different_scenarios_are_an_error() -> None:
+    one = rule(rule="equivalent", slice="neutral", threshold=0.1)
+    rows = told_by({"neutral": 9, "a": 9}, 9)
+    with pytest.raises(ValueError, match="not asked the same scenarios"):
+        measured(one, rows[:-1], rows, 0.95)
 
 
 @pytest.mark.parametrize(
