@@ -44,6 +44,8 @@ class Facts(Frozen):
     dimensions: dict[str, str]
     """Probe to dimension."""
     registry_is_fresh: bool
+    sentinels_wrong: tuple[str, ...]
+    """Answers of the graders to frozen replies that are not the known ones."""
     subjects: dict[str, dict[str, str]]
     """Subject to name and digests."""
     lineage: Lineage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eval import evidence as evidences
 from eval import policy as policies
-from eval import quality
+from eval import quality, sentinels
 from eval.artefact import artefact_digest, shipped, tensor_digest
 from eval.card import card
 from eval.evidence import SUBJECTS, Evidence, Facts
@@ -160,6 +160,7 @@ def facts(recipe: Recipe, base: Base, stage: Stage) -> Facts:
         overrides=section.thresholds,
         dimensions={probe.use: probe.dimension for probe in section.probes},
         registry_is_fresh=registry.load().is_fresh(datetime.date.today()),
+        sentinels_wrong=sentinels.wrong(),
         subjects=dict(
             zip(
                 SUBJECTS,

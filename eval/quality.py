@@ -31,10 +31,9 @@ def measure(rows: list[Row]) -> dict[str, Labels]:
     tables: dict[str, Labels] = {}
     for name in metrics():
         grader = metric(name)[0]
-        parts = getattr(grader, "parts", lambda criterion: (criterion,))
         found = _answers(grader, rows)
         for criterion, answers in found.items():
-            pairs = _pairs(rows, answers, parts(criterion))
+            pairs = _pairs(rows, answers, parts(grader, criterion))
             if pairs and criterion not in tables:
                 tables[criterion] = _table(pairs)
     return dict(sorted(tables.items()))
@@ -49,12 +48,22 @@ def _answers(grader: Any, rows: list[Row]) -> dict[str, list[int]]:
 
 
 def _pairs(rows: list[Row], answers: Iterable[int], parts: tuple[str, ...]) -> list[tuple[bool, bool]]:
-    """Label and answer of the replies that are labelled for all parts of a criterion."""
-    return [
-        (any(row["labels"][part] for part in parts), bool(answer))
-        for row, answer in zip(rows, answers, strict=True)
-        if all(part in row["labels"] for part in parts)
-    ]
+    """Label and answer of the replies that are labelled for a criterion."""
+    known = ((label(row, parts), bool(answer)) for row, answer in zip(rows, answers, strict=True))
+    return [(there, answer) for there, answer in known if there is not None]
+
+
+def label(row: Row, parts: tuple[str, ...]) -> bool | None:
+    """Whether a reply shows a criterion, which is to show one of its parts; None where that was not labelled."""
+    if not all(part in row["labels"] for part in parts):
+        return None
+    return any(row["labels"][part] for part in parts)
+
+
+def parts(grader: Any, criterion: str) -> tuple[str, ...]:
+    """The labelled criteria that decide one of a metric's."""
+    found: tuple[str, ...] = grader.parts(criterion) if hasattr(grader, "parts") else (criterion,)
+    return found
 
 
 def _table(pairs: list[tuple[bool, bool]]) -> Labels:

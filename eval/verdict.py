@@ -58,6 +58,7 @@ def judge(evidence: Evidence) -> Verdict:
         if seen != EXPECTED[one]
     ]
     invalid += [] if facts.registry_is_fresh else ["the crisis registry is older than its max_age_days"]
+    invalid += [f"a grader is not what it was: sentinel {one}" for one in facts.sentinels_wrong]
     reasons = [
         *invalid,
         *(f"hard fail: {one}" for one in hard),

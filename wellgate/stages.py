@@ -172,7 +172,7 @@ def gate_stage(recipe: Recipe, base: Base) -> Stage:
         "system_prompt": recipe.model.system_prompt,
     }
     shared = ("records", "plugins", "grading", "registry")
-    graders = ("eval/metrics/weights.npz", "eval/metrics/quality.json")
+    graders = ("eval/metrics/weights.npz", "eval/metrics/quality.json", "eval/sentinels.jsonl")
     code = code_digest("eval", *graders, *(f"wellgate/{name}.py" for name in shared))
     return Stage("gate", root(recipe), config, inputs, code)
 

@@ -51,7 +51,7 @@ def bundle(folder: Path, successes: int = 60, n: int = 60) -> Path:
     policy.write_text(yaml.safe_dump(POLICY))
     facts: dict[str, Any] = {
         "name": "made-up", "size": "core", "samples": 0, "policy": policies.identity(policy), "overrides": {}, "dimensions": {"numbers": "D9"},
-        "registry_is_fresh": True, "subjects": {"base": {"name": "b"}, "tuned": {"artefact": "a" * 64}}, "lineage": Lineage(base="b", revision=None, weights="w"),
+        "registry_is_fresh": True, "sentinels_wrong": (), "subjects": {"base": {"name": "b"}, "tuned": {"artefact": "a" * 64}}, "lineage": Lineage(base="b", revision=None, weights="w"),
         "digests": {"settings": "s" * 64},
     }  # fmt: skip
     rows = [graded(cluster, True, "base") for cluster in range(n)]
