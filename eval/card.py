@@ -9,6 +9,8 @@ import yaml
 
 from eval.dimensions import untested
 from eval.report import said, table
+from eval.reviews import Review
+from eval.reviews import lines as lines_of
 from wellgate import lineage
 from wellgate.base import Base
 from wellgate.recipe import Recipe
@@ -21,7 +23,7 @@ STAMP = "> **NOT EXPORTED.** This is a preview. The gate has not let this model 
 QUANTIZED = "It was trained and gated unmerged, on that base held in 4 bits as `quantization_config.json` says; merged, or on other weights, it is a model that nobody has judged."
 
 
-def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
+def card(recipe: Recipe, base: Base, report: GateReport, exported: bool, reviews: Sequence[Review] = ()) -> str:
     """README.md of a release, or its stamped preview."""
     _, data = prepared(recipe)
     training = [stage.require("run `wellgate train`") for stage in training_stages(recipe, base)]
@@ -64,10 +66,14 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool) -> str:
         "",
         *lineage.lines(report.lineage),
         "",
+        "## Reviews",
+        "",
+        *(lines_of(reviews) or ["Nobody has reviewed this artefact yet."]),
+        "",
         "## Limits",
         "",
         "- Graders are linear models of words, for English; that they find nothing is no evidence that a reply is good.",
-        "- No clinician and no person with lived experience has reviewed data, items or replies yet.",
+        "- No clinician and no person with lived experience has reviewed training data, items or labels yet.",
         f"- Not tested: {', '.join(untested({one.dimension for one in report.checks}).values())}.",
         "",
         "## Digests",

@@ -33,6 +33,8 @@ def export(recipe: Recipe) -> Path:
     for name in ("report.json", "report.md", "report.html"):
         shutil.copyfile(clearance.stage.folder / name, work / name)
     write_text(work / lineage.FILE, clearance.report.lineage.model_dump_json(indent=1) + "\n")
-    write_text(work / "README.md", card(recipe, clearance.base, clearance.report, exported=True))
+    write_text(
+        work / "README.md", card(recipe, clearance.base, clearance.report, exported=True, reviews=clearance.reviews)
+    )
     work.rename(destination)
     return destination

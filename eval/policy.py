@@ -45,6 +45,10 @@ class Policy(Frozen):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     public: bool = False
     """What it clears may be published: the terms of the training data must then allow a release."""
+    reviews: dict[Literal["clinician", "lived_experience", "safety"], Annotated[int, Field(ge=1)]] = {}
+    """How many people of each role must approve the artefact, by a signed review."""
+    report_max_age_days: Annotated[int, Field(ge=1)] | None = None
+    """A report older than that exports nothing."""
     samples: Annotated[int, Field(ge=0)]
     """Sampled replies an item, beside the greedy one, without which nothing passes."""
     dimensions: dict[str, Literal["critical", "major"]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 from eval import evidence as evidences
@@ -9,6 +10,7 @@ from eval import policy as policies
 from eval.evidence import Evidence
 from eval.pages import pages
 from eval.report import build
+from eval.reviews import Review, approved
 from eval.statement import read_report
 from wellgate import lineage
 from wellgate.base import Base
@@ -72,12 +74,28 @@ class Clearance:
         self.recipe = recipe
         self.report = evidence_holds(recipe, self.stage)
         require_pass(self.report)
+        self.policy = policies.read(self.stage.folder / evidences.POLICY)
         self._require_terms()
+        self._require_fresh()
+        self.reviews = self._reviewed()
+
+    def _require_fresh(self) -> None:
+        """A policy may limit the age of a report."""
+        limit, manifest = self.policy.report_max_age_days, self.stage.require("run `wellgate gate`")
+        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(manifest.finished)
+        if limit is not None and age.days > limit:
+            raise GateRefusal(f"the verdict holds, and the report is {age.days} days old, of {limit} at most; delete {self.stage.folder} and run `wellgate gate`")  # fmt: skip
+
+    def _reviewed(self) -> list[Review]:
+        """The people who approved this artefact, as many as the policy asks for."""
+        section = self.recipe.export
+        folder = Path(section.reviews) if section and section.reviews else None
+        keys = {name: Path(key) for name, key in section.reviewers.items()} if section else {}
+        return approved(folder, keys, self.policy.reviews, self.stage.folder)
 
     def _require_terms(self) -> None:
         """A policy for publishing needs data that may be published from."""
-        section = self.recipe.gate
-        if section is None or not policies.load(section.policy, section.thresholds, section.probes).public:
+        if not self.policy.public:
             return
         if blocked := prepared(self.recipe)[1].counts["terms"]["blocks_release"]:
             reasons = "".join(f"\n  - {reason}" for reason in blocked)

@@ -1,4 +1,4 @@
-"""`wellgate check|prepare|train|gate|verify|sign|export|run|show`, and the tools `deid-eval` and `leaks`.
+"""`wellgate check|prepare|train|gate|verify|sign|review|export|run|show`, and the tools `deid-eval` and `leaks`.
 
 Exit codes: 0 ok, 1 crashed, 2 recipe or input wrong, 3 the gate said no or its evidence is incomplete.
 Nothing heavy is imported before a command needs it: `--help` and `check` never import torch.
@@ -83,6 +83,15 @@ def sign(options: argparse.Namespace) -> int:
     from eval.signing import sign as stage
 
     print(f"signed: {stage(options.folder, options.key)}")
+    return OK
+
+
+def review(options: argparse.Namespace) -> int:
+    """write a signed review of the artefact that a folder of evidence is about"""
+    from eval.reviews import write
+
+    said = {name: getattr(options, name) for name in ("role", "reviewer", "decision", "note")}
+    print(f"reviewed: {write(options.folder, options.key, options.out, **said)}")
     return OK
 
 
@@ -177,6 +186,7 @@ def parser() -> argparse.ArgumentParser:
     sub = _command(commands, sign)
     sub.add_argument("folder", type=Path, help="a folder of evidence that the gate has written")
     sub.add_argument("--key", type=Path, metavar="PEM", required=True, help="EC private key")
+    _add_review(_command(commands, review))
     sub = _command(commands, show)
     _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder that prepare has written")
     sub.add_argument("--text", type=int, default=0, metavar="N", help="of a folder, also N random conversations")
@@ -206,6 +216,16 @@ def _add_recipe(sub: argparse.ArgumentParser, metavar: str, words: str) -> None:
         dest="overrides",
         help="override one recipe key, as --set sft.learning_rate=1e-4; may be repeated",
     )
+
+
+def _add_review(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", type=Path, help="a folder of evidence that the gate has written, and you have read")
+    sub.add_argument("--role", required=True, choices=["clinician", "lived_experience", "safety"])
+    sub.add_argument("--reviewer", required=True, metavar="NAME", help="as the recipe's export.reviewers has it")
+    sub.add_argument("--decision", required=True, choices=["approve", "reject"])
+    sub.add_argument("--note", default="", help="a remark for the model card; it is published")
+    sub.add_argument("--key", type=Path, metavar="PEM", required=True, help="your EC private key")
+    sub.add_argument("--out", type=Path, metavar="FOLDER", default=Path("reviews"), help="default: reviews")
 
 
 def _add_deid_eval(sub: argparse.ArgumentParser) -> None:

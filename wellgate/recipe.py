@@ -362,6 +362,10 @@ class Export(Frozen):
     """Folder that must not exist yet."""
     licence: str = "LicenseRef-unset"
     """Licence of the released adapter (SPDX), for the card."""
+    reviews: str | None = None
+    """Folder of signed reviews, as `wellgate review` writes them."""
+    reviewers: dict[str, str] = {}
+    """Reviewer to the file of the public key (PEM) that their reviews are signed with."""
 
 
 class Recipe(Frozen):

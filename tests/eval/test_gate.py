@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from eval import replies
+from tests.eval.test_reviews import keys
 from train import dpo, sft
 from wellgate.cli import main
 
@@ -379,6 +380,32 @@ def test_the_demo_size_clears_nothing(passed: Run, tmp_path: Path, capsys: pytes
     sets = (f"gate.policy={path}", "gate.size=demo")
     assert [passed("gate", *sets), passed("export", *sets)] == [3, 3]
     assert "the size `demo` asks too little to clear anything" in capsys.readouterr().err
+
+
+def test_a_policy_that_asks_for_people_waits_for_them(
+    passed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ana = keys(tmp_path, "ana")
+    sets = [f"gate.policy={write_policy(tmp_path, reviews={'clinician': 1})}"]
+    sets += [f"export.reviews={tmp_path / 'reviews'}", f"export.reviewers.ana={ana[1]}"]
+    assert [passed("gate", *sets), passed("export", *sets)] == [0, 3]
+    assert "needs signed reviews of this artefact: 1 more of clinician" in capsys.readouterr().err
+    (report,) = [path.parent for path in (passed.folder / "runs/tiny").glob("gate-*/policy.yaml") if "clinician" in path.read_text()]  # fmt: skip
+    words = ["review", str(report), "--role", "clinician", "--reviewer", "ana", "--decision", "approve", "--note", "Read it all."]  # fmt: skip
+    assert main([*words, "--key", str(ana[0]), "--out", str(tmp_path / "reviews")]) == 0
+    assert passed("export", *sets) == 0
+    card = (passed.folder / "export" / "README.md").read_text()
+    assert "- ana (clinician), " in card
+    assert ": approve. Read it all." in card
+
+
+def test_an_old_report_exports_nothing(passed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = f"gate.policy={write_policy(tmp_path, report_max_age_days=30)}"
+    assert [passed("gate", policy), passed("verify", policy)] == [0, 0]
+    (path,) = [one.with_name("manifest.json") for one in (passed.folder / "runs/tiny").glob("gate-*/policy.yaml") if "max_age" in one.read_text()]  # fmt: skip
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"finished": "2026-01-01T00:00:00Z"}))
+    assert passed("export", policy) == 3
+    assert "days old, of 30 at most" in capsys.readouterr().err
 
 
 def test_data_that_may_not_be_released_from_stops_a_public_policy(
