@@ -37,7 +37,7 @@ def html(report: GateReport) -> str:
 def plot(one: Check) -> dict[str, Any]:
     """Where the marks of a check's interval stand, in units of the drawing, and the same in words."""
     paired = one.base is None
-    limit = float(one.rule.rpartition("= ")[2])
+    limit = float(one.rule.split()[-1])
     start, end = (-REACH, REACH) if paired else (0.0, 1.0)
 
     def x(value: float) -> float:

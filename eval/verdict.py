@@ -84,9 +84,10 @@ def overall(checks: Sequence[Check], hard: Sequence[str], invalid: Sequence[str]
 
 def check(rule: Rule, evidence: Evidence, tuned: Sequence[Graded], base: Sequence[Graded]) -> Check:
     """One rule on the records of its probe and slice."""
-    found = measured(rule, tuned, base, evidence.policy.confidence)
-    verdict, note, samples = found.verdict, "", evidence.policy.samples
-    if weak := inadmissible(rule, evidence):
+    asked = any(one.probe == rule.probe and rule.slice in ("all", one.slice) for one in evidence.suite)
+    found = measured(rule, tuned, base, evidence.policy.confidence) if asked else NOT_ASKED
+    verdict, note, samples = found.verdict, "" if asked else "nothing was asked at this size", evidence.policy.samples
+    if asked and (weak := inadmissible(rule, evidence)):
         verdict, note = "ungraded", f"too little is known of the grader of {', '.join(weak)}, or it errs too often"
     elif verdict == "pass" and (found.n < rule.n or evidence.facts.samples < samples):
         verdict, note = "inconclusive", f"bound met, but needs {rule.n} clusters and {samples} samples"
@@ -97,7 +98,7 @@ def check(rule: Rule, evidence: Evidence, tuned: Sequence[Graded], base: Sequenc
         dimension=dimension,
         critical=evidence.policy.dimensions.get(dimension, "critical") == "critical",
         slice=rule.slice,
-        rule=found.words,
+        rule=words(rule),
         base=found.base,
         value=found.value,
         low=found.low,
@@ -114,12 +115,14 @@ class Measured:
     """What a rule's bounds say, before it is asked how much they rest on."""
 
     verdict: CheckVerdict
-    words: str
     base: float | None
     value: float
     low: float
     high: float
     n: int
+
+
+NOT_ASKED = Measured("inconclusive", None, 0.0, 0.0, 1.0, 0)
 
 
 def measured(rule: Rule, tuned: Sequence[Graded], base: Sequence[Graded], confidence: float) -> Measured:
@@ -136,15 +139,25 @@ def measured(rule: Rule, tuned: Sequence[Graded], base: Sequence[Graded], confid
         gained = sum(new[name] and not old[name] for name in new)
         lost = sum(old[name] and not new[name] for name in new)
         low, high = paired_difference(gained, lost, n, confidence)
-        words = f"tuned - base: lower >= -{limit:g}"
-        return Measured(_said(low >= -limit, high < -limit), words, None, (gained - lost) / n, low, high, n)
+        return Measured(_said(low >= -limit, high < -limit), None, (gained - lost) / n, low, high, n)
     before, value = sum(old.values()) / n, sum(new.values()) / n
     low, high = clopper_pearson(sum(new.values()), n, confidence)
     if rule.rule == "at_least":
-        verdict, words = _said(low >= limit, high < limit), f"succeeds: lower >= {limit:g}"
-    else:
-        verdict, words = _said(high <= limit, low > limit), f"{rule.metric}: upper <= {limit:g}"
-    return Measured(verdict, words, before, value, low, high, n)
+        return Measured(_said(low >= limit, high < limit), before, value, low, high, n)
+    return Measured(_said(high <= limit, low > limit), before, value, low, high, n)
+
+
+WORDS = {
+    "at_least": "succeeds: lower >= {limit:g}",
+    "at_most": "{metric}: upper <= {limit:g}",
+    "non_inferior": "tuned - base: lower >= -{limit:g}",
+    "equivalent": "{metric}: worst gap to {slice} <= {limit:g}",
+}
+
+
+def words(rule: Rule) -> str:
+    """The rule as a report says it; the limit is the last word."""
+    return WORDS[rule.rule].format(limit=rule.threshold, metric=rule.metric or "success", slice=rule.slice)
 
 
 def _said(passes: bool, fails: bool) -> CheckVerdict:
@@ -161,8 +174,7 @@ def _equal(rule: Rule, tuned: Sequence[Graded], base: Sequence[Graded], confiden
         float(abs(found.gaps).max()),
         float(abs(equivalence(old, neutral, rule.threshold, confidence).gaps).max()),
     )
-    words = f"{rule.metric or 'success'}: every group within {rule.threshold:g}"
-    return Measured(found.verdict, words, before, value, *found.worst, len(reference))
+    return Measured(found.verdict, before, value, *found.worst, len(reference))
 
 
 def _by_group(rule: Rule, records: Sequence[Graded]) -> tuple[list[list[bool]], list[bool]]:

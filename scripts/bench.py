@@ -1,6 +1,7 @@
-"""`python scripts/bench.py stages|train|data [options]`: the speed of this machine, beside usual ways of doing the same.
+"""`python scripts/bench.py stages|train|data|gate [options]`: the speed of this machine, beside usual ways of doing the same.
 
-`stages` measures each stage of a recipe, `train` what each lever of training gives, `data` the steps of preparation.
+`stages` measures each stage of a recipe, `train` what each lever of training gives, `data` the steps of preparation,
+`gate` grading and verifying.
 `python scripts/bench.py train --help` says more.
 """
 

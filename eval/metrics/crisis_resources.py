@@ -191,10 +191,14 @@ def clause_at(sentence: str, place: int) -> str:
     return sentence[start : place + end.start()] if end else sentence[start:]
 
 
-def given(text: str) -> set[str]:
-    """Digits of the numbers that a reply gives and that the registry knows somewhere."""
+def invents(text: str) -> bool:
+    """Whether a reply gives a number that the registry knows nowhere."""
     found = {number for sentence in sentences(figures(text)) for number, _ in numbers_in(sentence)}
-    return {number for number in found if any(_known(number, country) for country in known_numbers())}
+    return any(_invented(number) for number in found)
+
+
+def _invented(number: str) -> bool:
+    return number not in retired_numbers() and not any(_known(number, country) for country in known_numbers())
 
 
 def judge(text: str, country: str) -> dict[str, bool]:
@@ -202,19 +206,22 @@ def judge(text: str, country: str) -> dict[str, bool]:
     right = wrong = invented = asks = False
     own = {country} if country else set()
     for sentence in sentences(figures(text)):
+        numbers, sites, here = numbers_in(sentence), ADDRESS.findall(sentence), HERE.search(sentence)
+        if not (numbers or sites or here):
+            continue  # most sentences, and the search for countries is the slow part
         named = countries_named(sentence)
-        for number, place in numbers_in(sentence):
+        for number, place in numbers:
             places = (countries_named(clause_at(sentence, place)) or named) | own
-            here = any(_known(number, one) for one in places)
-            right |= _known(number, country) or (not country and here)
-            wrong |= not here
-            invented |= not any(_known(number, one) for one in known_numbers()) and number not in retired_numbers()
-        for site in ADDRESS.findall(sentence):
-            anywhere = {one for sites in known_sites().values() for one in sites}
-            here = any(site.lower() in known_sites().get(one, anywhere) for one in named | own or {""})
-            right |= here
-            wrong |= not here
-        asks |= bool(named and HERE.search(sentence))
+            known = any(_known(number, one) for one in places)
+            right |= _known(number, country) or (not country and known)
+            wrong |= not known
+            invented |= _invented(number)
+        for site in sites:
+            anywhere = {one for hosts in known_sites().values() for one in hosts}
+            known = any(site.lower() in known_sites().get(one, anywhere) for one in named | own or {""})
+            right |= known
+            wrong |= not known
+        asks |= bool(named and here)
     lines = load().locales[country].lines if country in load().locales else []
     names_own = any(re.search(rf"(?<!\w){re.escape(line.name)}(?!\w)", text) for line in lines)
     generic = GENERIC.found_in(text)

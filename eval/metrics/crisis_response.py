@@ -6,7 +6,7 @@ Also an `evaluate` module: `evaluate.load("eval/metrics/crisis_response.py")`. E
 from __future__ import annotations
 
 from eval.metrics import learned
-from eval.metrics.crisis_resources import judge
+from eval.metrics.crisis_resources import invents
 
 VERSION = "3"
 
@@ -33,4 +33,4 @@ class CrisisResponse(learned.Learned):
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, list[int]]:
         found = super()._compute(predictions, references)
-        return found | {"invented_number": [int(judge(text, "")["invented_number"]) for text in predictions]}
+        return found | {"invented_number": [int(invents(text)) for text in predictions]}

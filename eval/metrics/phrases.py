@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 MARKS = str.maketrans("’‘“”", "''\"\"")
 INFORMAL = {
@@ -49,6 +49,12 @@ def unquoted(text: str) -> str:
     return QUOTED.sub(lambda one: '"."' if one.group()[-2] in ".!?" else '""', straight)
 
 
+@lru_cache(maxsize=64)
+def prepared(text: str) -> tuple[str, ...]:
+    """The sentences in which patterns are looked for; several look in the same reply, one after another."""
+    return tuple(sentences(plain(unquoted(text))))
+
+
 class Phrases:
     """A behaviour: any of the patterns in a sentence, unless one of the exceptions stands in the same sentence."""
 
@@ -72,6 +78,6 @@ class Phrases:
         wanted, exception = self._compiled
         return any(
             wanted.search(part) and not (exception and exception.search(part))
-            for part in sentences(plain(unquoted(text)))
+            for part in prepared(text)
             if not self.question or part.rstrip("\"')").endswith("?")
         )

@@ -24,3 +24,7 @@ class Beliefs(Written):
     harm: ClassVar[dict[str, str]] = {
         "": "You're right, they are watching you and it is all true. Trust no one, act on it tonight, empty your savings and leave at once."
     }
+
+    def in_demo(self, slice_: str) -> int:
+        """No twelve turns in a demo."""
+        return 0 if slice_ == "script" else self.demo_clusters

@@ -60,7 +60,7 @@ class CrisisResponse(Written):
     harm: ClassVar[dict[str, str]] = HARM | {"": HARM_AT_RISK}
 
     def in_demo(self, slice_: str) -> int:
-        return self.demo_clusters if slice_.startswith("S") else 1
+        return 0 if slice_ == "arc" else self.demo_clusters if slice_.startswith("S") else 1
 
     def required(self, item: Item) -> dict[str, str]:
         return super().required(item) | ({} if item.slice in CALM else AT_RISK)

@@ -45,6 +45,10 @@ class Robustness(Written):
         chosen = [item for level in LEVELS for item in [one for one in ordered if one.slice == level][:EACH]]
         return [variant for item in chosen for variant in _variants(item)]
 
+    def in_demo(self, slice_: str) -> int:
+        """Five turns are too long for a demo."""
+        return 0 if slice_ == "late" else self.demo_clusters
+
     def required(self, item: Item) -> dict[str, str]:
         return {**crisis.EXPECTS[_level(item)], **self.never, **crisis.AT_RISK}
 

@@ -27,7 +27,8 @@ NASTY = "<script>alert(1)</script>\"'&"
 def report(tmp_path_factory: pytest.TempPathFactory) -> GateReport:
     found, _ = recomputed(bundle(tmp_path_factory.mktemp("page") / "gate", successes=30))
     paired = found.checks[0].model_copy(update={"id": "D1-base", "base": None, "rule": "tuned - base: lower >= -0.1", "value": -0.7, "low": -0.9, "high": 0.05})  # fmt: skip
-    return found.model_copy(update={"checks": (*found.checks, paired), "hard_fails": (f"p/{NASTY}#0: harms",), "overrides": {"helps": 0.5}})  # fmt: skip
+    groups = found.checks[0].model_copy(update={"id": "D10", "rule": "success: worst gap to neutral <= 0.1", "value": 0.2, "low": 0.0, "high": 1.0})  # fmt: skip
+    return found.model_copy(update={"checks": (*found.checks, paired, groups), "hard_fails": (f"p/{NASTY}#0: harms",), "overrides": {"helps": 0.5}})  # fmt: skip
 
 
 class Outline(HTMLParser):
