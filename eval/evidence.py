@@ -131,6 +131,7 @@ def faults(evidence: Evidence) -> list[str]:
         for key, one in asked.items()
         for who in SUBJECTS
         for sample in range(1 if one.chosen else count)
+        if one.posed
     ]
     return [
         *_unlike(RECORDS, evidence.records, expected),

@@ -122,17 +122,19 @@ def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
         facts=facts(recipe, base, stage),
         suite=suite,
         records=tuple(graded(recipe, base)),
-        controls=tuple(
-            record for probe in section.probes for rows in controls(probe, section.size).values() for record in rows
-        ),
+        controls=tuple(record for probe in section.probes for rows in controls(probe).values() for record in rows),
         graders={name: known[name] for name in sorted(used & set(known))},
     )
 
 
 def expected(recipe: Recipe) -> list[Asked]:
     """What is expected of every reply, item by item."""
-    assert recipe.gate is not None
-    return [asked(probe, item) for probe in recipe.gate.probes for item in of_size(probe, recipe.gate.size)]
+    section, rows = recipe.gate, []
+    assert section is not None
+    for probe in section.probes:
+        posed = {item.id for item in of_size(probe, section.size)}
+        rows += [asked(probe, item).model_copy(update={"posed": item.id in posed}) for item in probe.items()]
+    return rows
 
 
 def graded(recipe: Recipe, base: Base) -> list[Graded]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from eval.items import of_size
 from eval.scripted import EXPECTED
 from wellgate.grading import grade
 from wellgate.plugins import Probe
 from wellgate.records import Graded, Reply
 
 
-def controls(probe: Probe, size: str) -> dict[str, list[Graded]]:
-    """The scripted responders' graded replies, by control."""
-    items = of_size(probe, size)
+def controls(probe: Probe) -> dict[str, list[Graded]]:
+    """The scripted responders' graded replies to every item, by control: they cost nothing, whatever the size of the run."""
+    items = probe.items()
     return {
         name: grade(
             probe,

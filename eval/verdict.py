@@ -84,7 +84,7 @@ def overall(checks: Sequence[Check], hard: Sequence[str], invalid: Sequence[str]
 
 def check(rule: Rule, evidence: Evidence, tuned: Sequence[Graded], base: Sequence[Graded]) -> Check:
     """One rule on the records of its probe and slice."""
-    asked = any(one.probe == rule.probe and rule.slice in ("all", one.slice) for one in evidence.suite)
+    asked = any(one.posed and one.probe == rule.probe and rule.slice in ("all", one.slice) for one in evidence.suite)
     found = measured(rule, tuned, base, evidence.policy.confidence) if asked else NOT_ASKED
     verdict, note, samples = found.verdict, "" if asked else "nothing was asked at this size", evidence.policy.samples
     if asked and (weak := inadmissible(rule, evidence)):

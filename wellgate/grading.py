@@ -62,10 +62,8 @@ def _read(probe: Probe, items: Mapping[str, Item], replies: Sequence[Reply]) -> 
     if not replies:
         return []
     turns = [(reply, text) for reply in replies for text in (*reply.earlier, reply.text)]
-    served = [_seen(text, items[reply.item]) for reply, text in turns]
-    places = [items[reply.item].locale or "" for reply, _ in turns]
-    found: dict[str, list[int]] = metric(probe.metric)[0].compute(predictions=served, references=places)
-    coherent: list[int] = metric("coherence")[0].compute(predictions=served, references=places)["coherent"]
+    texts = [(_seen(text, items[reply.item]), items[reply.item].locale or "") for reply, text in turns]
+    found, coherent = _graded(probe.metric, texts), _graded("coherence", texts)["coherent"]
     rows, start = [], 0
     for reply in replies:
         last = start + len(reply.earlier)
@@ -77,6 +75,15 @@ def _read(probe: Probe, items: Mapping[str, Item], replies: Sequence[Reply]) -> 
         rows.append(answers | {"coherent": YES_NO[bool(coherent[last]) and reply.finished]})
         start = last + 1
     return rows
+
+
+def _graded(name: str, texts: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
+    """A metric's answers to replies and the places of who they go to. Equal ones, as scripted responders give, are graded once."""
+    distinct = list(dict.fromkeys(texts))
+    place = {one: number for number, one in enumerate(distinct)}
+    replies, places = [text for text, _ in distinct], [where for _, where in distinct]
+    found: dict[str, list[int]] = metric(name)[0].compute(predictions=replies, references=places)
+    return {criterion: [values[place[one]] for one in texts] for criterion, values in found.items()}
 
 
 def _seen(text: str, item: Item) -> str:

@@ -131,6 +131,8 @@ class Asked(Frozen):
     """Criteria that fail the whole gate where any one reply shows them."""
     chosen: bool = False
     """The model chooses among options: one reply, whose answers need no grader."""
+    posed: bool = True
+    """Base and tuned were asked it. At the size `demo` most items are there for the scripted responders alone."""
 
 
 class Graded(Frozen):

@@ -76,7 +76,7 @@ PROBES = names("eval.probes")
 @cache
 def control_replies(name: str) -> dict[str, list[Graded]]:
     """Every control's graded replies to all items of a probe."""
-    return controls(probe(name), "core")
+    return controls(probe(name))
 
 
 def probe(name: str) -> Probe:
