@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from eval.memorisation import scores
+from eval.memorisation.scores import Memory
 from eval.policy import Policy
 from eval.policy import read as read_policy
 from eval.scripted import EXPECTED
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 SUITE, RECORDS, CONTROLS = "suite.jsonl", "records.jsonl", "controls.jsonl"
 FACTS, GRADERS, POLICY = "facts.json", "graders.json", "policy.yaml"
 FILES = (SUITE, RECORDS, CONTROLS, FACTS, GRADERS, POLICY)
+MEMORISATION = scores.FILE
+"""Beside them, where that audit was made."""
 SUBJECTS = ("base", "tuned")
 
 
@@ -66,6 +70,8 @@ class Evidence:
     """Replies of the scripted responders; the subject is the control's name."""
     graders: dict[str, Labels]
     """Criterion to how often it is answered rightly."""
+    memory: Memory | None = None
+    """Where the memorisation audit was made."""
 
     def read_by_graders(self, probe: str, slice_: str = "all") -> list[Asked]:
         """The items whose replies are written, so that graders have to read them."""
@@ -82,11 +88,14 @@ def write(folder: Path, evidence: Evidence, policy: Path) -> None:
     counts = {name: [one.found, one.present, one.clear, one.absent] for name, one in evidence.graders.items()}
     write_text(folder / GRADERS, json.dumps(counts, indent=1, sort_keys=True) + "\n")
     write_text(folder / POLICY, policy.read_text(encoding="utf-8"))
+    if evidence.memory:
+        write_text(folder / MEMORISATION, evidence.memory.model_dump_json(indent=1) + "\n")
 
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of each file, by name."""
-    return {name: sha256_file(folder / name) for name in FILES}
+    made = [MEMORISATION] if (folder / MEMORISATION).exists() else []
+    return {name: sha256_file(folder / name) for name in (*FILES, *made)}
 
 
 def read(folder: Path) -> Evidence:
@@ -104,6 +113,7 @@ def read(folder: Path) -> Evidence:
         suite = tuple(read_jsonl(folder / SUITE, Asked))
         records = tuple(read_jsonl(folder / RECORDS, Graded))
         controls = tuple(read_jsonl(folder / CONTROLS, Graded))
+        memory = _memory(folder / MEMORISATION)
     except FileNotFoundError as error:
         raise GateRefusal(f"the evidence does not hold: {error.filename} is missing") from None
     except ValidationError:
@@ -114,10 +124,17 @@ def read(folder: Path) -> Evidence:
         raise GateRefusal(f"the evidence does not hold: {folder / GRADERS} is damaged") from None
     if facts.policy["digest"] != sha256_file(folder / POLICY):
         raise GateRefusal(f"the evidence does not hold: {POLICY} is not the policy that {FACTS} names")
-    evidence = Evidence(policy, facts, suite, records, controls, graders)
+    evidence = Evidence(policy, facts, suite, records, controls, graders, memory)
     if wrong := faults(evidence):
         raise GateRefusal("the evidence does not hold:" + "".join(f"\n  - {one}" for one in wrong))
     return evidence
+
+
+def _memory(path: Path) -> Memory | None:
+    try:
+        return Memory.model_validate_json(path.read_bytes()) if path.exists() else None
+    except ValidationError:
+        raise InputError(f"{path} is damaged") from None
 
 
 def faults(evidence: Evidence) -> list[str]:
@@ -138,6 +155,7 @@ def faults(evidence: Evidence) -> list[str]:
         *_unlike(CONTROLS, evidence.controls, [(*key, who, 0) for key in asked for who in EXPECTED]),
         *_untrue(RECORDS, evidence.records, asked),
         *_untrue(CONTROLS, evidence.controls, asked),
+        *(evidence.memory.faults() if evidence.memory else []),
     ]
 
 

@@ -15,6 +15,7 @@ from eval.card import card
 from eval.evidence import SUBJECTS, Evidence, Facts
 from eval.grading import controls
 from eval.items import of_size
+from eval.memorisation import measure, scores
 from eval.pages import pages
 from eval.replies import Responder, ensure
 from eval.replies import read as read_replies
@@ -55,6 +56,8 @@ def gate(recipe: Recipe) -> Outcome:
         responder = Responder(recipe, subject)
         for probe in recipe.gate.probes:
             ensure(responder, probe)
+        if recipe.gate.memorisation:
+            measure.ensure(responder)
     stage = gate_stage(recipe, base)
     if stage.manifest():
         report = read_report(stage.folder / "report.json")
@@ -77,7 +80,7 @@ def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
         for name, text in written.items():
             write_text(folder / name, text)
         counts = {"records": len(found.records), "verdict": report.verdict}
-        manifest = stage.complete([*evidences.FILES, *written], counts)
+        manifest = stage.complete([*evidences.digests(folder), *written], counts)
     _tell(tuned_stage(recipe, base).folder, report, manifest.digest)
     return report
 
@@ -124,6 +127,7 @@ def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
         records=tuple(graded(recipe, base)),
         controls=tuple(record for probe in section.probes for rows in controls(probe).values() for record in rows),
         graders={name: known[name] for name in sorted(used & set(known))},
+        memory=scores.gathered(recipe, base) if section.memorisation else None,
     )
 
 
@@ -183,7 +187,7 @@ def _digests(recipe: Recipe) -> dict[str, str]:
     section = recipe.gate
     assert section is not None
     settings = section.model_dump(
-        mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"}
+        mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed", "memorisation"}
     )
     return {
         "settings": sha256_text(json.dumps(settings, sort_keys=True)),

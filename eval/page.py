@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.dimensions import DIMENSIONS, untested
-from eval.report import TIERS, said
+from eval.report import TIERS, said, told
 from wellgate import lineage
 from wellgate.records import Check, GateReport
 
@@ -30,6 +30,7 @@ def html(report: GateReport) -> str:
         plot=plot,
         titles=DIMENSIONS,
         untested=untested(tested),
+        told=told,
         lineage=[line.removeprefix("- ") for line in lineage.lines(report.lineage) if line],
     )
 

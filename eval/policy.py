@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from wellgate.errors import InputError
 from wellgate.files import sha256_file
@@ -16,6 +16,9 @@ from wellgate.records import Frozen
 from wellgate.stages import policy_path
 
 SHIPPED = Path(__file__).with_name("policies")
+MEMORISATION = "memorisation"
+"""Stands for the probe in the rules of the memorisation audit."""
+AUDIT = ("found", "extracted")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -25,14 +28,25 @@ class Rule(Frozen):
     id: str
     probe: str
     slice: str
-    """A slice of the probe, or `all`."""
-    rule: Literal["at_least", "at_most", "non_inferior", "equivalent"]
-    """`equivalent`: every other slice of the probe holds a group, and `slice` the one they are held against."""
+    """A slice of the probe, or `all`; of the audit a set of canaries, as `16x assistant` or `1x`."""
+    rule: Literal["at_least", "at_most", "non_inferior", "equivalent", "found", "extracted"]
+    """`equivalent`: every other slice of the probe holds a group, and `slice` the one they are held against. The audit's:
+    planted canaries are `found`; secrets are `extracted` from at most such a share of them."""
     metric: str | None = None
     """at_most: the criterion whose rate is bounded. equivalent: the one that is compared; none: success."""
     threshold: Share
     n: Annotated[int, Field(ge=1)]
-    """Clusters without which the check cannot pass."""
+    """Clusters (of the audit: planted canaries) without which the check cannot pass."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Rule:
+        if (self.rule == "at_most") != (self.metric is not None) and self.rule != "equivalent":
+            raise ValueError(f"{self.id}: at_most, and no other rule, needs a metric")
+        if (self.rule in AUDIT) != (self.probe == MEMORISATION):
+            raise ValueError(
+                f"{self.id}: {' and '.join(AUDIT)} are the rules of `probe: {MEMORISATION}`, and it has no other"
+            )
+        return self
 
 
 class Policy(Frozen):
@@ -53,7 +67,20 @@ class Policy(Frozen):
     """Sampled replies an item, beside the greedy one, without which nothing passes."""
     dimensions: dict[str, Literal["critical", "major"]] = {}
     """How much each dimension weighs; one that is not named is critical."""
+    audited: bool = False
+    """Nothing passes without the memorisation audit."""
     checks: Annotated[list[Rule], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _asks(self) -> Policy:
+        if not self.on_replies:
+            raise ValueError("no check of replies: without the audit nothing would be checked")
+        return self
+
+    @property
+    def on_replies(self) -> list[Rule]:
+        """The checks of probes; the others are the memorisation audit's, and stand only where it was made."""
+        return [rule for rule in self.checks if rule.probe != MEMORISATION]
 
     def overridden(self, thresholds: Mapping[str, float]) -> Policy:
         """With other thresholds, by check id."""
@@ -75,15 +102,13 @@ def load(name: str, overrides: dict[str, float], probes: list[Probe]) -> Policy:
     unknown = sorted(set(overrides) - set(ids))
     if unknown:
         raise InputError(f"gate.thresholds: no check {', '.join(unknown)} in {path.name} (there are {', '.join(ids)})")
-    missing = sorted({rule.probe for rule in policy.checks} - {probe.use for probe in probes})
+    missing = sorted({rule.probe for rule in policy.on_replies} - {probe.use for probe in probes})
     if missing:
         raise InputError(f"gate.probes: {path.name} needs {', '.join(missing)}; an absent probe cannot pass")
     slices = {probe.use: {"all", *(item.slice for item in probe.items())} for probe in probes}
-    for rule in policy.checks:
+    for rule in policy.on_replies:
         if rule.slice not in slices[rule.probe]:
             raise InputError(f"gate.policy: {path}: {rule.id}: {rule.probe} has no slice {rule.slice}")
-        if (rule.rule == "at_most") != (rule.metric is not None) and rule.rule != "equivalent":
-            raise InputError(f"gate.policy: {path}: {rule.id}: at_most, and no other rule, needs a metric")
         if rule.rule == "equivalent" and (rule.slice == "all" or len(slices[rule.probe]) < 3):
             raise InputError(f"gate.policy: {path}: {rule.id}: equivalent needs a slice to hold others against")
     bad = {name: value for name, value in overrides.items() if not 0 <= value <= 1}

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from eval.dimensions import untested
 from eval.evidence import SUBJECTS, Evidence
+from eval.memorisation.judge import summary
 from eval.verdict import CLAIMS, TIER, judge
 from wellgate import lineage
-from wellgate.records import Check, GateReport, Graded, Grader
+from wellgate.records import Check, GateReport, Graded, Grader, Memorised
 
 TIERS = {"T0": "deterministic graders only: it can fail a model or leave it NOT-FAILED, it never passes one"}
 
@@ -32,6 +33,7 @@ def build(evidence: Evidence, files: dict[str, str]) -> GateReport:
         hard_fails=found.hard_fails,
         controls=found.controls,
         graders=_graders(evidence),
+        memorised=summary(evidence.memory, evidence.policy.confidence) if evidence.memory else None,
         rates={name: _rates([one for one in evidence.records if one.subject == name]) for name in SUBJECTS},
         reasons=found.reasons,
         subjects=facts.subjects,
@@ -98,6 +100,7 @@ def markdown(report: GateReport) -> str:
         "",
         *graders(report.graders),
         "",
+        *(memorised(report.memorised) if report.memorised else []),
         "## Coherence",
         "",
         *(
@@ -154,6 +157,35 @@ def graders(known: dict[str, Grader]) -> list[str]:
         for name, one in known.items()
     ]
     return ["| criterion | sensitivity | specificity | admissible |", "|---|---|---|---|", *rows]
+
+
+def memorised(found: Memorised) -> list[str]:
+    """The memorisation audit as Markdown."""
+    rows = [
+        f"| {one.slice} | {one.trained}/{one.held_out} | {one.auc:.2f} [{one.low:.2f}, {one.high:.2f}] | {one.loss:.2f} | {one.min_k:.2f} | {'' if one.exposure is None else f'{one.exposure:.1f}'} | {'' if one.extracted is None else one.extracted} |"
+        for one in found.sets
+    ]
+    return [
+        "## Memorisation",
+        "",
+        "Canaries by times planted and turn, and prepared rows: how well what was trained on is told from what was held out. 0.5 is chance; so are 1.44 bits of exposure.",
+        "",
+        "| set | trained/held out | AUC against base [bounds] | by loss | by Min-K%++ | exposure, bits | secrets completed |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        *(f"- {line}" for line in told(found)),
+        "",
+    ]
+
+
+def told(found: Memorised) -> list[str]:
+    """What the audit says beside its table."""
+    bound = f"epsilon is at least {found.epsilon:.2f} (95 %, delta 1e-5)" if found.epsilon is not None else "no bound"
+    return [
+        f"One-run bound by canaries planted once: {found.right} of {found.guesses} guesses right; {bound}.",
+        f"Personal data in {found.generations} free generations: {found.said} addresses, handles or long numbers; {found.verbatim} of them are among the {found.known} of the training rows.",
+    ]
 
 
 def _policy(report: GateReport) -> list[str]:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eval.evidence import Evidence
-from eval.policy import Policy, Rule
+from eval.memorisation import judge as memorisation
+from eval.policy import MEMORISATION, Policy, Rule
 from eval.scripted import EXPECTED
 from eval.stats.rates import clopper_pearson
 from wellgate.errors import InputError
@@ -48,8 +49,14 @@ def judge(evidence: Evidence) -> Verdict:
     policy, facts = evidence.policy, evidence.facts
     tuned = [record for record in evidence.records if record.subject == "tuned"]
     base = [record for record in evidence.records if record.subject == "base"]
-    checks = tuple(check(rule, evidence, tuned, base) for rule in policy.checks)
-    hard = hard_fails(tuned)
+    memory = evidence.memory
+    checks = tuple(
+        memorisation.check(rule, policy, memory)
+        if memory and rule.probe == MEMORISATION
+        else check(rule, evidence, tuned, base)
+        for rule in (policy.checks if memory else policy.on_replies)
+    )
+    hard = hard_fails(tuned) + (memorisation.hard_fails(memory) if memory else ())
     got = controls(evidence)
     invalid = [
         f"control {one} got {seen} from {name}, not {EXPECTED[one]}"
@@ -59,6 +66,9 @@ def judge(evidence: Evidence) -> Verdict:
     ]
     invalid += [] if facts.registry_is_fresh else ["the crisis registry is older than its max_age_days"]
     invalid += [f"a grader is not what it was: sentinel {one}" for one in facts.sentinels_wrong]
+    invalid += (
+        ["the policy asks for the memorisation audit: gate.memorisation"] if policy.audited and not memory else []
+    )
     reasons = [
         *invalid,
         *(f"hard fail: {one}" for one in hard),

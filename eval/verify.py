@@ -162,6 +162,7 @@ def _not_of(recipe: Recipe, base: Base, stage: Stage, report: GateReport, found:
         "controls": evidences.CONTROLS,
         "graders": evidences.GRADERS,
         "policy": evidences.POLICY,
+        "memory": evidences.MEMORISATION,
     }
     problems = [
         f"{name}: not what this recipe's policy, items, replies and graders give"

@@ -35,6 +35,7 @@ SECTIONS = (
     recipe.Dpo,
     recipe.Kto,
     recipe.Gate,
+    recipe.Memorisation,
     recipe.Export,
 )
 TREE = "## The tree\n"

@@ -70,12 +70,22 @@ def canaries(section: Canaries) -> list[Canary]:
 
 def _canary(seed: int, repeats: int, number: int, role: Role) -> Canary:
     id = f"canary-{seed}-{repeats}x-{number}"
-    bits = int(sha256_text(id), 16)  # 256 fair bits: 1 for the coin, 60 for the secret, 3 for the opening
+    bits = _bits(id)
     words = secret(bits >> 1)
     opening = OPENINGS[bits >> (1 + BITS) & 7]
     user, assistant = (text.format(opening=opening, secret=words) for text in TURNS[role])
     messages = (Message(role="user", content=user), Message(role="assistant", content=assistant))
-    return Canary(id=id, role=role, repeats=repeats, planted=bool(bits & 1), secret=words, bits=BITS, messages=messages)
+    return Canary(id=id, role=role, repeats=repeats, planted=coin(id), secret=words, bits=BITS, messages=messages)
+
+
+def _bits(id: str) -> int:
+    """256 fair bits: 1 for the coin, 60 for the secret, 3 for the opening."""
+    return int(sha256_text(id), 16)
+
+
+def coin(id: str) -> bool:
+    """Whether the canary of this id is planted."""
+    return bool(_bits(id) & 1)
 
 
 def secret(bits: int) -> str:

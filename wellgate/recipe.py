@@ -330,6 +330,17 @@ class Kto(Training):
         return self
 
 
+class Memorisation(Frozen):
+    """The memorisation audit (D11) of a model that was trained with canaries: docs/memorisation.md."""
+
+    rows: Count = 200
+    """Training rows, and as many held-out ones, that are told apart by how likely the model finds their replies."""
+    generations: Count = 1000
+    """Texts that the tuned model writes freely, in which personal data of the training rows is looked for."""
+    max_new_tokens: Count = 64
+    """Tokens of each of them."""
+
+
 class Gate(Frozen):
     """What the tuned model is asked, and which policy decides."""
 
@@ -349,6 +360,8 @@ class Gate(Frozen):
     """Prompts in one forward pass. Part of the evidence: bf16 text depends on it."""
     seed: Whole = 0
     """Of the sampled replies."""
+    memorisation: Memorisation | None = None
+    """What the model remembers of its training data; needs `sft.canaries`. null: not tested."""
     thresholds: dict[str, Number] = {}
     """Overrides of the policy's thresholds by check id. Any override stands in report and card."""
 
@@ -410,6 +423,8 @@ class Recipe(Frozen):
                 )
         if self.gate and not self.sft:
             raise ValueError("`gate` judges a tuned model: add an `sft` section")
+        if self.gate and self.gate.memorisation and not (self.sft and self.sft.canaries):
+            raise ValueError("`gate.memorisation` measures planted canaries: add `sft.canaries`, or drop it")
         if self.export and not self.gate:
             raise ValueError("`export` needs the gate's report: add a `gate` section")
         return self

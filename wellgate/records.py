@@ -221,6 +221,45 @@ class Grader(Frozen):
     admissible: bool
 
 
+class Remembered(Frozen):
+    """How well one set of texts is told from its like that training never saw."""
+
+    slice: str
+    """`16x assistant`: canaries planted 16 times, the secret in such a turn. `rows`: prepared rows."""
+    trained: int
+    held_out: int
+    auc: float
+    """Of the base-calibrated score: what training added to the log-probability of a token."""
+    low: float
+    """One-sided 95 % bounds of it."""
+    high: float
+    loss: float
+    """AUC of the tuned model's log-probability alone."""
+    min_k: float
+    """AUC of Min-K%++."""
+    exposure: float | None
+    """Mean, in bits; without memory 1.44. None for rows."""
+    extracted: int | None
+    """Secrets that greedy decoding completes word for word. None for rows."""
+
+
+class Memorised(Frozen):
+    """What the memorisation audit found, beside its checks."""
+
+    sets: tuple[Remembered, ...]
+    epsilon: float | None
+    """No smaller one is true of this training (95 %, delta 1e-5), by the canaries planted once; None without any."""
+    guesses: int
+    right: int
+    generations: int
+    known: int
+    """Addresses, handles and long numbers in the training rows, counted once each."""
+    said: int
+    """In the generations."""
+    verbatim: int
+    """In both."""
+
+
 class GateReport(Frozen):
     """What the gate found. Everything in it follows from the files of evidence beside it."""
 
@@ -242,6 +281,8 @@ class GateReport(Frozen):
     """Probe to control to the verdict it got."""
     graders: dict[str, Grader]
     """Criterion that the suite or the policy uses to how well it is graded."""
+    memorised: Memorised | None = None
+    """None where the audit was not made."""
     rates: dict[str, dict[str, float]]
     """Subject to the share of its replies that are incoherent or were cut."""
     reasons: tuple[str, ...]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wellgate import registry
+from wellgate import canaries, registry
 from wellgate.base import Base, resolve
 from wellgate.errors import InputError
 from wellgate.files import sha256_file, sha256_text
@@ -155,6 +155,20 @@ def replies_stage(recipe: Recipe, probe: Probe, subject: Subject) -> Stage:
     return Stage(f"replies-{probe.use}-{subject.name}", root(recipe), config, inputs, code)
 
 
+def memorisation_stage(recipe: Recipe, subject: Subject) -> Stage:
+    """What one subject knows of canaries, training rows and held-out rows."""
+    assert recipe.sft is not None
+    _, data = prepared(recipe)
+    planted = sft_stage(recipe, subject.base).require("run `wellgate train` first").outputs[canaries.FILE]
+    rows = {name: data.outputs[f"{name}.{recipe.prepare.format}"] for name in ("train", "held_out")}
+    config = _gate(recipe).model_dump(mode="json", include={"memorisation", "batch_size", "seed"})
+    config |= _loading(recipe) | {"max_rows": recipe.sft.max_rows, "max_length": recipe.sft.max_length}
+    measuring = ("replies", "memorisation/measure", "memorisation/texts", "memorisation/personal", "memorisation/scores")
+    inputs = {"canaries": planted, "subject": subject.digest, "registry": registry.digest(), **rows}
+    code = code_digest(*(f"eval/{name}.py" for name in measuring), "wellgate/model.py")
+    return Stage(f"memorisation-{subject.name}", root(recipe), config, inputs, code)
+
+
 def policy_path(name: str) -> Path:
     return Path(name) if name.endswith(".yaml") else ROOT / "eval" / "policies" / f"{name}.yaml"
 
@@ -167,6 +181,9 @@ def gate_stage(recipe: Recipe, base: Base) -> Stage:
         for subject in subjects(recipe, base):
             stage = replies_stage(recipe, probe, subject)
             inputs[stage.name] = stage.require("run `wellgate gate` first").digest
+    for subject in subjects(recipe, base) if gate.memorisation else ():
+        stage = memorisation_stage(recipe, subject)
+        inputs[stage.name] = stage.require("run `wellgate gate` first").digest
     config = gate.model_dump(mode="json") | {
         "registry_is_fresh": registry.load().is_fresh(datetime.date.today()),
         "system_prompt": recipe.model.system_prompt,

@@ -74,7 +74,7 @@ def noisy() -> list[str]:
 def rates(policy: Policy) -> list[str]:
     """The rules on one rate: alike ones share a row."""
     rows = []
-    for ids, rule in alike(one for one in policy.checks if one.rule != "non_inferior"):
+    for ids, rule in alike(one for one in policy.on_replies if one.rule != "non_inferior"):
         limit = rule.threshold if rule.rule == "at_least" else 1 - rule.threshold
         error, *power = (rate_chance(policy, rule, failing) for failing in (1 - limit, *FAILING))
         sign = "succeed: lower >=" if rule.rule == "at_least" else f"{rule.metric}: upper <="
@@ -88,7 +88,7 @@ def rates(policy: Policy) -> list[str]:
 def paired(policy: Policy) -> list[str]:
     """The rules on a paired difference: alike ones share a row."""
     rows = []
-    for ids, rule in alike(one for one in policy.checks if one.rule == "non_inferior"):
+    for ids, rule in alike(one for one in policy.on_replies if one.rule == "non_inferior"):
         error = paired_error(rule.threshold, rule.n, policy.confidence)
         power = (equal_chance(policy, rule, share) for share in DISCORDANT)
         words = f"tuned - base: lower >= -{rule.threshold:g}"
@@ -101,11 +101,11 @@ def together(policy: Policy) -> str:
     """The chance that all checks pass, taken as independent."""
     chances = [
         equal_chance(policy, rule, 0.10) if rule.rule == "non_inferior" else rate_chance(policy, rule, 0.01)
-        for rule in policy.checks
+        for rule in policy.on_replies
     ]
     return (
         f"A model of which truly 1 % of the clusters fail, and which differs from its equal base on 10 % of them, passes all "
-        f"{len(chances)} checks with a chance of {percent(prod(chances))} if they are independent."
+        f"{len(chances)} checks of replies with a chance of {percent(prod(chances))} if they are independent."
     )
 
 

@@ -10,6 +10,7 @@ import yaml
 from eval import evidence as evidences
 from eval import policy as policies
 from eval.evidence import Evidence, Facts
+from eval.memorisation.scores import Memory
 from eval.pages import pages
 from eval.report import build
 from eval.scripted import EXPECTED
@@ -44,11 +45,13 @@ def graded(cluster: int, good: bool, subject: str) -> Graded:
     return Graded.model_validate(fields)
 
 
-def bundle(folder: Path, successes: int = 60, n: int = 60) -> Path:
+def bundle(
+    folder: Path, successes: int = 60, n: int = 60, memory: Memory | None = None, rules: tuple[dict[str, Any], ...] = (), **policy_fields: Any
+) -> Path:  # fmt: skip
     """A folder as the gate writes it, of a tuned model that succeeds so often and a base that always does."""
     folder.mkdir(parents=True)
     policy = folder.parent / "policy.yaml"
-    policy.write_text(yaml.safe_dump(POLICY))
+    policy.write_text(yaml.safe_dump(POLICY | {"checks": [*POLICY["checks"], *rules]} | policy_fields))
     facts: dict[str, Any] = {
         "name": "made-up", "size": "core", "samples": 0, "policy": policies.identity(policy), "overrides": {}, "dimensions": {"numbers": "D9"},
         "registry_is_fresh": True, "sentinels_wrong": (), "subjects": {"base": {"name": "b"}, "tuned": {"artefact": "a" * 64}}, "lineage": Lineage(base="b", revision=None, weights="w"),
@@ -58,7 +61,7 @@ def bundle(folder: Path, successes: int = 60, n: int = 60) -> Path:
     rows += [graded(cluster, cluster < successes, "tuned") for cluster in range(n)]
     scripted = [graded(cluster, name == "oracle", name) for name in EXPECTED for cluster in range(n)]
     made = Evidence(
-        policies.read(policy), Facts.model_validate(facts), tuple(map(asked, range(n))), tuple(rows), tuple(scripted), {"helps": GOOD_GRADER}
+        policies.read(policy), Facts.model_validate(facts), tuple(map(asked, range(n))), tuple(rows), tuple(scripted), {"helps": GOOD_GRADER}, memory
     )  # fmt: skip
     evidences.write(folder, made, policy)
     for name, text in pages(build(made, evidences.digests(folder))).items():
