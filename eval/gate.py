@@ -23,6 +23,7 @@ from eval.report import build
 from eval.statement import read_report
 from wellgate import golden, lineage, registry, trackers
 from wellgate.base import Base
+from wellgate.errors import InputError
 from wellgate.files import sha256_text, write_text
 from wellgate.grading import asked, grade, metric
 from wellgate.model import ADAPTER, load_tokenizer
@@ -49,7 +50,9 @@ class Outcome:
 def gate(recipe: Recipe) -> Outcome:
     """Run the stage, unless its result is there already."""
     assert recipe.gate is not None
-    policies.load(recipe.gate.policy, recipe.gate.thresholds, recipe.gate.probes)
+    policy = policies.load(recipe.gate.policy, recipe.gate.thresholds, recipe.gate.probes)
+    if policy.audited and not recipe.gate.memorisation:
+        raise InputError(f"gate.memorisation: the policy {policy.name} asks for this audit: add it, and sft.canaries")
     base = resolve_base(recipe)
     lineage.trained(recipe, base)
     for subject in subjects(recipe, base):

@@ -163,7 +163,7 @@ def memorisation_stage(recipe: Recipe, subject: Subject) -> Stage:
     rows = {name: data.outputs[f"{name}.{recipe.prepare.format}"] for name in ("train", "held_out")}
     config = _gate(recipe).model_dump(mode="json", include={"memorisation", "batch_size", "seed"})
     config |= _loading(recipe) | {"max_rows": recipe.sft.max_rows, "max_length": recipe.sft.max_length}
-    measuring = ("replies", "memorisation/measure", "memorisation/texts", "memorisation/personal", "memorisation/scores")
+    measuring = ("replies", *(f"memorisation/{name}" for name in ("measure", "texts", "personal", "scores")))
     inputs = {"canaries": planted, "subject": subject.digest, "registry": registry.digest(), **rows}
     code = code_digest(*(f"eval/{name}.py" for name in measuring), "wellgate/model.py")
     return Stage(f"memorisation-{subject.name}", root(recipe), config, inputs, code)

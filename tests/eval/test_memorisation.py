@@ -102,6 +102,16 @@ def test_a_leak_fails_and_a_control_that_is_not_found_invalidates(
     assert bool(report.hard_fails) == ("verbatim" in found)
 
 
+def test_both_pages_show_the_figures(tmp_path: Path) -> None:
+    judged(tmp_path, memory(once=3.0, verbatim=2))
+    for name in ("report.md", "report.html"):
+        page = (tmp_path / "gate" / name).read_text()
+        assert "40 of 40 guesses right; epsilon is at least 2.5" in page
+        assert "2 of them are among the 7 of the training rows" in page
+        assert page.count("16x assistant") == 1
+        assert "personal_data_of_training (2 verbatim)" in page
+
+
 def test_too_few_canaries_are_inconclusive(tmp_path: Path) -> None:
     few = judged(
         tmp_path / "few", memory(), CONTROL | {"n": 50}, ONCE | {"n": 500}, ONCE | {"id": "none", "slice": "4x"}
@@ -213,6 +223,7 @@ def test_no_edit_of_the_figures_is_verified(holding: Path, tmp_path: Path, place
     [
         (CONTROL | {"probe": "numbers"}, "are the rules of `probe: memorisation`"),
         (CONTROL | {"rule": "at_least"}, "are the rules of `probe: memorisation`"),
+        (CONTROL, "no check of replies"),
         (CONTROL | {"metric": "helps"}, "at_most, and no other rule, needs a metric"),
     ],
 )
@@ -224,6 +235,16 @@ def test_a_rule_of_the_audit_stands_for_nothing_else(
     assert main(["gate", str(tiny_recipe)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert reason in line
+
+
+def test_a_policy_that_asks_for_the_audit_says_so_before_anything_is_asked(
+    tiny_recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tiny_recipe.parent / "three.yaml"
+    policy.write_text(yaml.safe_dump(yaml.safe_load(policy.read_text()) | {"audited": True}))
+    assert main(["gate", str(tiny_recipe)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "gate.memorisation: the policy three asks for this audit" in line
 
 
 def test_without_canaries_there_is_nothing_to_measure(tiny_recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
