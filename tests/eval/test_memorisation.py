@@ -79,7 +79,7 @@ def test_personal_data_counts_where_the_same_value_stands_in_both_however_it_is_
     said = ["ANA.RUIZ@mail.example.", "(555) 0142 77", "@NightOwl9!", "u/other_one", "call 988 or 1-800-273-8255", "12345678"]  # fmt: skip
     found = personal.compared(rows, said)
     assert (found.generations, found.known, found.verbatim) == (6, 4, 3)
-    lines = ["Please call 13 11 14, 0345 767 8000 or 1-800-273-8255."]
+    lines = ["Please call 0120-279-338, 0345 767 8000 or 1-800-273-8255."]
     assert personal.compared(lines, lines).known == 1  # toll-free or in the registry, but for one that is in neither
 
 
