@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from eval.dimensions import untested
-from eval.report import said, table
+from eval.report import table
 from eval.reviews import Review
 from eval.reviews import lines as lines_of
+from eval.tier import said
 from wellgate import lineage
 from wellgate.base import Base
 from wellgate.recipe import Recipe
@@ -48,10 +49,10 @@ def card(recipe: Recipe, base: Base, report: GateReport, exported: bool, reviews
         "## What the gate found",
         "",
         f"**{report.claim}**: policy `{report.policy['name']}` v{report.policy['version']}, size `{report.size}`, evidence tier {report.tier}, "
-        f"{sum(check.verdict == 'pass' for check in report.checks)} of {len(report.checks)} checks {said(report.checks[0].model_copy(update={'verdict': 'pass'}))}, {len(report.hard_fails)} hard fails.",
+        f"{sum(check.verdict == 'pass' for check in report.checks)} of {len(report.checks)} checks {said(report.checks[0].model_copy(update={'verdict': 'pass'}), report.tier)}, {len(report.hard_fails)} hard fails.",
         *(["", f"The recipe changed thresholds of the policy: {report.overrides}."] if report.overrides else []),
         "",
-        *table(report.checks),
+        *table(report.checks, report.tier),
         "",
         "## Training data",
         "",

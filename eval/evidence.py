@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from eval.calibration import Calibration, tables
 from eval.memorisation import scores
 from eval.memorisation.scores import Memory
 from eval.policy import Policy
@@ -25,13 +26,17 @@ from wellgate.records import Asked, Frozen, Graded, Lineage, read_jsonl, write_j
 
 if TYPE_CHECKING:
     from eval.stats.graders import Labels
+    from eval.stats.own import OwnLabels
 
 SUITE, RECORDS, CONTROLS = "suite.jsonl", "records.jsonl", "controls.jsonl"
 FACTS, GRADERS, POLICY = "facts.json", "graders.json", "policy.yaml"
 FILES = (SUITE, RECORDS, CONTROLS, FACTS, GRADERS, POLICY)
-MEMORISATION = scores.FILE
-"""Beside them, where that audit was made."""
+MEMORISATION, CALIBRATION = scores.FILE, "calibration.json"
+"""Beside them, where that audit was made, and where people labelled replies of this run."""
+OWN = "own replies"
+"""In `graders.json`, what a table was measured on where it was not on labelled replies of others."""
 SUBJECTS = ("base", "tuned")
+Made = TypeVar("Made", Memory, Calibration)
 
 
 class Facts(Frozen):
@@ -68,10 +73,12 @@ class Evidence:
     records: tuple[Graded, ...]
     controls: tuple[Graded, ...]
     """Replies of the scripted responders; the subject is the control's name."""
-    graders: dict[str, Labels]
-    """Criterion to how often it is answered rightly."""
+    graders: dict[str, Labels | OwnLabels]
+    """Criterion to how often it is answered rightly: on this run's own replies where people labelled them."""
     memory: Memory | None = None
     """Where the memorisation audit was made."""
+    calibration: Calibration | None = None
+    """What people said of this run's own replies."""
 
     def read_by_graders(self, probe: str, slice_: str = "all") -> list[Asked]:
         """The items whose replies are written, so that graders have to read them."""
@@ -85,16 +92,32 @@ def write(folder: Path, evidence: Evidence, policy: Path) -> None:
     write_jsonl(folder / RECORDS, evidence.records)
     write_jsonl(folder / CONTROLS, evidence.controls)
     write_text(folder / FACTS, evidence.facts.model_dump_json(indent=1) + "\n")
-    counts = {name: [one.found, one.present, one.clear, one.absent] for name, one in evidence.graders.items()}
+    counts = {name: counts_of(one) for name, one in evidence.graders.items()}
     write_text(folder / GRADERS, json.dumps(counts, indent=1, sort_keys=True) + "\n")
     write_text(folder / POLICY, policy.read_text(encoding="utf-8"))
     if evidence.memory:
         write_text(folder / MEMORISATION, evidence.memory.model_dump_json(indent=1) + "\n")
+    if evidence.calibration:
+        write_text(folder / CALIBRATION, evidence.calibration.model_dump_json() + "\n")
+
+
+def counts_of(one: Labels | OwnLabels) -> list[int] | dict[str, list[int]]:
+    from eval.stats.own import OwnLabels
+
+    counts = list(astuple(one))
+    return {OWN: counts} if isinstance(one, OwnLabels) else counts
+
+
+def _table(counts: list[int] | dict[str, list[int]]) -> Labels | OwnLabels:
+    from eval.stats.graders import Labels
+    from eval.stats.own import OwnLabels
+
+    return OwnLabels(*counts[OWN]) if isinstance(counts, dict) else Labels(*counts)
 
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of each file, by name."""
-    made = [MEMORISATION] if (folder / MEMORISATION).exists() else []
+    made = [name for name in (MEMORISATION, CALIBRATION) if (folder / name).exists()]
     return {name: sha256_file(folder / name) for name in (*FILES, *made)}
 
 
@@ -104,35 +127,43 @@ def read(folder: Path) -> Evidence:
     Raises:
         GateRefusal: a file that is missing, damaged, incomplete, or at odds with another.
     """
-    from eval.stats.graders import Labels
-
     try:
         facts = Facts.model_validate_json((folder / FACTS).read_bytes())
         policy = read_policy(folder / POLICY).overridden(facts.overrides)
-        graders = {name: Labels(*counts) for name, counts in json.loads((folder / GRADERS).read_bytes()).items()}
+        graders = {name: _table(counts) for name, counts in json.loads((folder / GRADERS).read_bytes()).items()}
         suite = tuple(read_jsonl(folder / SUITE, Asked))
         records = tuple(read_jsonl(folder / RECORDS, Graded))
         controls = tuple(read_jsonl(folder / CONTROLS, Graded))
-        memory = _memory(folder / MEMORISATION)
+        memory, calibration = _made(folder / MEMORISATION, Memory), _made(folder / CALIBRATION, Calibration)
     except FileNotFoundError as error:
         raise GateRefusal(f"the evidence does not hold: {error.filename} is missing") from None
     except ValidationError:
         raise GateRefusal(f"the evidence does not hold: {folder / FACTS} is damaged") from None
     except InputError as error:
         raise GateRefusal(f"the evidence does not hold: {error}") from None
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         raise GateRefusal(f"the evidence does not hold: {folder / GRADERS} is damaged") from None
+    if _lacks(facts, policy):
+        raise GateRefusal(f"the evidence does not hold: {folder / FACTS} is damaged")
     if facts.policy["digest"] != sha256_file(folder / POLICY):
         raise GateRefusal(f"the evidence does not hold: {POLICY} is not the policy that {FACTS} names")
-    evidence = Evidence(policy, facts, suite, records, controls, graders, memory)
+    evidence = Evidence(policy, facts, suite, records, controls, graders, memory, calibration)
     if wrong := faults(evidence):
         raise GateRefusal("the evidence does not hold:" + "".join(f"\n  - {one}" for one in wrong))
     return evidence
 
 
-def _memory(path: Path) -> Memory | None:
+def _lacks(facts: Facts, policy: Policy) -> bool:
+    """Whether something is missing that every report names."""
+    whole = {"name", "version", "digest", "ships"} <= set(facts.policy) and set(SUBJECTS) <= set(facts.subjects)
+    asked = {rule.probe for rule in policy.on_replies} <= set(facts.dimensions)
+    return not (whole and asked and "artefact" in facts.subjects["tuned"])
+
+
+def _made(path: Path, model: type[Made]) -> Made | None:
+    """Evidence that not every run has."""
     try:
-        return Memory.model_validate_json(path.read_bytes()) if path.exists() else None
+        return model.model_validate_json(path.read_bytes()) if path.exists() else None
     except ValidationError:
         raise InputError(f"{path} is damaged") from None
 
@@ -156,7 +187,19 @@ def faults(evidence: Evidence) -> list[str]:
         *_untrue(RECORDS, evidence.records, asked),
         *_untrue(CONTROLS, evidence.controls, asked),
         *(evidence.memory.faults() if evidence.memory else []),
-    ]
+    ] or _uncalibrated(evidence)
+
+
+def _uncalibrated(evidence: Evidence) -> list[str]:
+    """Tables of own replies that do not follow from the labels and the records."""
+    own = {name: counts[OWN] for name, one in evidence.graders.items() if isinstance(counts := counts_of(one), dict)}
+    try:
+        found = tables(evidence.calibration, evidence) if evidence.calibration else {}
+    except InputError as error:
+        return [str(error)]
+    if own != {name: list(astuple(one.labels)) for name, one in found.items()}:
+        return [f"{GRADERS}: its tables of own replies do not follow from {CALIBRATION} and {RECORDS}"]
+    return []
 
 
 def _unlike(name: str, records: tuple[Graded, ...], expected: list[tuple[str, str, str, int]]) -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eval import calibration as calibrations
 from eval import evidence as evidences
 from eval import policy as policies
 from eval import quality, sentinels
 from eval.artefact import artefact_digest, shipped, tensor_digest
+from eval.calibration import Calibration
 from eval.card import card
 from eval.evidence import SUBJECTS, Evidence, Facts
 from eval.grading import controls
@@ -27,6 +30,7 @@ from wellgate.errors import InputError
 from wellgate.files import sha256_text, write_text
 from wellgate.grading import asked, grade, metric
 from wellgate.model import ADAPTER, load_tokenizer
+from wellgate.plugins import Probe
 from wellgate.recipe import Recipe
 from wellgate.records import Asked, GateReport, Graded
 from wellgate.run import Stage, code_digest
@@ -53,6 +57,7 @@ def gate(recipe: Recipe) -> Outcome:
     policy = policies.load(recipe.gate.policy, recipe.gate.thresholds, recipe.gate.probes)
     if policy.audited and not recipe.gate.memorisation:
         raise InputError(f"gate.memorisation: the policy {policy.name} asks for this audit: add it, and sft.canaries")
+    _calibration(recipe)
     base = resolve_base(recipe)
     lineage.trained(recipe, base)
     for subject in subjects(recipe, base):
@@ -123,7 +128,7 @@ def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
     known = quality.read()
     used = {name for one in suite for name in (*one.required, *one.hard)}
     used |= {rule.metric for rule in policy.checks if rule.metric}
-    return Evidence(
+    found = Evidence(
         policy=policy,
         facts=facts(recipe, base, stage),
         suite=suite,
@@ -132,6 +137,23 @@ def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
         graders={name: known[name] for name in sorted(used & set(known))},
         memory=scores.gathered(recipe, base) if section.memorisation else None,
     )
+    return calibrated(found, section.probes, _calibration(recipe))
+
+
+def _calibration(recipe: Recipe) -> Calibration | None:
+    assert recipe.gate is not None
+    return calibrations.read(Path(recipe.gate.calibration)) if recipe.gate.calibration else None
+
+
+def calibrated(evidence: Evidence, probes: Sequence[Probe], found: Calibration | None) -> Evidence:
+    """With the tables of this run's own replies in the place of those that ship."""
+    if found is None:
+        return evidence
+    own = {name: one.labels for name, one in calibrations.tables(found, evidence).items()}
+    if found.parts != calibrations.parts(evidence, probes):
+        raise calibrations.stale("asks other questions than the graders answer")
+    graders = dict(sorted((evidence.graders | own).items()))
+    return replace(evidence, graders=graders, calibration=found)
 
 
 def expected(recipe: Recipe) -> list[Asked]:

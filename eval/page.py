@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.dimensions import DIMENSIONS, untested
-from eval.report import TIERS, said, told
+from eval.report import measured_on, origin, told
+from eval.tier import TIERS, said
 from wellgate import lineage
 from wellgate.records import Check, GateReport
 
@@ -27,6 +28,8 @@ def html(report: GateReport) -> str:
         report=report,
         tier=TIERS[report.tier],
         said=said,
+        measured_on=measured_on,
+        origin=origin(report).replace("`", ""),
         plot=plot,
         titles=DIMENSIONS,
         untested=untested(tested),

@@ -48,6 +48,11 @@ class Rule(Frozen):
             )
         return self
 
+    @property
+    def reaches(self) -> str:
+        """The slice whose replies it reads, or `all`."""
+        return "all" if self.rule == "equivalent" else self.slice
+
 
 class Policy(Frozen):
     """A policy as its file has it."""

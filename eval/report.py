@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from eval.calibration import tables
 from eval.dimensions import untested
 from eval.evidence import SUBJECTS, Evidence
 from eval.memorisation.judge import summary
-from eval.verdict import CLAIMS, TIER, judge
+from eval.tier import TIERS, said
+from eval.verdict import judge
 from wellgate import lineage
-from wellgate.records import Check, GateReport, Graded, Grader, Memorised
+from wellgate.records import Check, GateReport, Graded, Grader, Memorised, OwnReplies
 
-TIERS = {"T0": "deterministic graders only: it can fail a model or leave it NOT-FAILED, it never passes one"}
+if TYPE_CHECKING:
+    from eval.stats.graders import Labels
+    from eval.stats.own import OwnLabels
 
 
 def build(evidence: Evidence, files: dict[str, str]) -> GateReport:
@@ -24,8 +29,8 @@ def build(evidence: Evidence, files: dict[str, str]) -> GateReport:
     return GateReport(
         name=facts.name,
         verdict=found.verdict,
-        claim=CLAIMS[found.verdict],
-        tier=TIER,
+        claim=found.claim,
+        tier=found.tier,
         size=facts.size,
         policy=facts.policy,
         overrides=facts.overrides,
@@ -49,18 +54,25 @@ def _rates(own: Sequence[Graded]) -> dict[str, float]:
 
 
 def _graders(evidence: Evidence) -> dict[str, Grader]:
+    own = tables(evidence.calibration, evidence) if evidence.calibration else {}
     return {
-        name: Grader(
-            found=one.found,
-            present=one.present,
-            clear=one.clear,
-            absent=one.absent,
-            sensitivity=one.sensitivity()[0],
-            specificity=one.specificity()[0],
-            admissible=one.admissible(),
-        )
-        for name, one in sorted(evidence.graders.items())
+        name: grader(one, own[name].raters if name in own else None) for name, one in sorted(evidence.graders.items())
     }
+
+
+def grader(one: Labels | OwnLabels, raters: OwnReplies | None = None) -> Grader:
+    """A grader's table as it stands in the report."""
+    found, present, clear, absent = one.counts()
+    return Grader(
+        found=found,
+        present=present,
+        clear=clear,
+        absent=absent,
+        sensitivity=one.sensitivity()[0],
+        specificity=one.specificity()[0],
+        admissible=one.admissible(),
+        own=raters,
+    )
 
 
 def markdown(report: GateReport) -> str:
@@ -75,7 +87,7 @@ def markdown(report: GateReport) -> str:
         "",
         "Values are shares of clusters (an item with all its samples; it succeeds only if all its replies do). Bounds are one-sided 95 %.",
         "",
-        *table(report.checks),
+        *table(report.checks, report.tier),
         "",
         "## Hard fails",
         "",
@@ -96,7 +108,7 @@ def markdown(report: GateReport) -> str:
         "",
         "## Graders",
         "",
-        "Right answers on labelled replies of others (`eval/metrics/labelled/test/`), not on this model's own. A check whose grader is not admissible is `ungraded`.",
+        origin(report),
         "",
         *graders(report.graders),
         "",
@@ -132,10 +144,10 @@ def markdown(report: GateReport) -> str:
     return "\n".join(lines)
 
 
-def table(checks: tuple[Check, ...]) -> list[str]:
+def table(checks: tuple[Check, ...], tier: str) -> list[str]:
     """The checks as a Markdown table."""
     rows = [
-        f"| {one.id} | {one.dimension}{' C' if one.critical else ''} | {one.rule} | {'' if one.base is None else f'{one.base:.2f}'} | {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] | {one.n}/{one.required_n} | {said(one)} |"
+        f"| {one.id} | {one.dimension}{' C' if one.critical else ''} | {one.rule} | {'' if one.base is None else f'{one.base:.2f}'} | {one.value:.2f} [{one.low:.2f}, {one.high:.2f}] | {one.n}/{one.required_n} | {said(one, tier)} |"
         for one in checks
     ]
     return [
@@ -145,18 +157,32 @@ def table(checks: tuple[Check, ...]) -> list[str]:
     ]
 
 
-def said(one: Check) -> str:
-    """A verdict as T0 evidence lets it be said."""
-    return "not failed" if one.verdict == "pass" else one.verdict
-
-
 def graders(known: dict[str, Grader]) -> list[str]:
     """The graders as a Markdown table; bounds are one-sided 95 %."""
     rows = [
-        f"| {name} | {one.found}/{one.present}, lower {one.sensitivity:.2f} | {one.clear}/{one.absent}, lower {one.specificity:.2f} | {'yes' if one.admissible else '**no**'} |"
+        f"| {name} | {one.found}/{one.present}, lower {one.sensitivity:.2f} | {one.clear}/{one.absent}, lower {one.specificity:.2f} | {measured_on(one)} | {'yes' if one.admissible else '**no**'} |"
         for name, one in known.items()
     ]
-    return ["| criterion | sensitivity | specificity | admissible |", "|---|---|---|---|", *rows]
+    return ["| criterion | sensitivity | specificity | measured on | admissible |", "|---|---|---|---|---|", *rows]
+
+
+def measured_on(one: Grader) -> str:
+    """Whose replies a grader was held against, and how far two people agree on them."""
+    if one.own is None:
+        return "replies of others"
+    alpha = "not defined" if one.own.alpha is None else f"{one.own.alpha:.2f}"
+    return f"{one.own.drawn} own replies: {one.own.disagreements} in disagreement, {one.own.unlabelled} unlabelled, alpha {alpha}"
+
+
+def origin(report: GateReport) -> str:
+    """What the graders' tables are made of, in words."""
+    words = "Right answers on labelled replies; those of others ship with wellgate. A check whose grader is not admissible is `ungraded`."
+    if any(one.own for one in report.graders.values()):
+        words += (
+            " On own replies the counts are of the sample, and the bounds are of the whole run, from the share of each answer in it;"
+            " replies in disagreement are in no table. Two people labelled them, and nobody has reviewed that."
+        )
+    return words
 
 
 def memorised(found: Memorised) -> list[str]:

@@ -15,20 +15,9 @@ from eval.memorisation import judge as memorisation
 from eval.policy import MEMORISATION, Policy, Rule
 from eval.scripted import EXPECTED
 from eval.stats.rates import clopper_pearson
+from eval.tier import claim, tier, used
 from wellgate.errors import InputError
 from wellgate.records import Check, CheckVerdict, Graded
-
-TIER = "T0"
-"""Deterministic graders only, so far."""
-CLAIMS = {
-    "pass": "NOT-FAILED",
-    "fail": "FAIL",
-    "inconclusive": "INCONCLUSIVE",
-    "ungraded": "UNGRADED",
-    "invalid": "INVALID",
-}
-"""What T0 evidence (deterministic graders only) lets a verdict say."""
-
 
 Clusters = dict[str, bool]
 
@@ -38,6 +27,8 @@ class Verdict:
     """The checks and what follows from them."""
 
     verdict: CheckVerdict
+    claim: str
+    tier: str
     checks: tuple[Check, ...]
     hard_fails: tuple[str, ...]
     controls: dict[str, dict[str, CheckVerdict]]
@@ -77,9 +68,10 @@ def judge(evidence: Evidence) -> Verdict:
     verdict = overall(checks, hard, invalid)
     if verdict == "pass" and facts.size == "demo":
         verdict, reasons = "inconclusive", ["the size `demo` asks too little to clear anything; use `core`"]
-    if verdict == "pass" and policy.tier > TIER:
-        verdict, reasons = "inconclusive", [f"the policy needs evidence of tier {policy.tier}, and this is {TIER}"]
-    return Verdict(verdict, checks, hard, got, tuple(reasons))
+    reached = tier(evidence)
+    if verdict == "pass" and policy.tier > reached:
+        verdict, reasons = "inconclusive", [f"the policy needs evidence of tier {policy.tier}, and this is {reached}"]
+    return Verdict(verdict, claim(verdict, reached), reached, checks, hard, got, tuple(reasons))
 
 
 def overall(checks: Sequence[Check], hard: Sequence[str], invalid: Sequence[str]) -> CheckVerdict:
@@ -201,10 +193,8 @@ def _by_group(rule: Rule, records: Sequence[Graded]) -> tuple[list[list[bool]], 
 
 def inadmissible(rule: Rule, evidence: Evidence) -> list[str]:
     """The criteria of a rule whose graders are too weak to be used, or were never measured."""
-    slice_ = "all" if rule.rule == "equivalent" else rule.slice
-    items, known = evidence.read_by_graders(rule.probe, slice_), evidence.graders
-    used: set[str] = {rule.metric} if rule.metric else {name for one in items for name in one.required} - {"coherent"}
-    return sorted(name for name in used if items and not (name in known and known[name].admissible()))
+    known = evidence.graders
+    return sorted(name for name in used(rule, evidence) if not (name in known and known[name].admissible()))
 
 
 def clusters(rule: Rule, records: Iterable[Graded]) -> Clusters:

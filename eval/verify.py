@@ -161,6 +161,7 @@ def _not_of(recipe: Recipe, base: Base, stage: Stage, report: GateReport, found:
         "records": evidences.RECORDS,
         "controls": evidences.CONTROLS,
         "graders": evidences.GRADERS,
+        "calibration": evidences.CALIBRATION,
         "policy": evidences.POLICY,
         "memory": evidences.MEMORISATION,
     }

@@ -1,4 +1,4 @@
-"""`wellgate check|prepare|train|gate|verify|sign|review|export|run|show`, and the tools `deid-eval` and `leaks`.
+"""`wellgate check|prepare|train|gate|calibrate|verify|sign|review|export|run|show`, and the tools `deid-eval` and `leaks`.
 
 Exit codes: 0 ok, 1 crashed, 2 recipe or input wrong, 3 the gate said no or its evidence is incomplete.
 Nothing heavy is imported before a command needs it: `--help` and `check` never import torch.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellgate import __version__
-from wellgate.errors import GATE_SAID_NO, OK, GateRefusal, guarded
+from wellgate.errors import GATE_SAID_NO, OK, GateRefusal, InputError, guarded
 from wellgate.files import write_text
 
 if TYPE_CHECKING:
@@ -55,6 +55,21 @@ def gate(recipe: Recipe) -> int:
     from eval.gate import gate as stage
 
     return OK if stage(recipe).cleared else GATE_SAID_NO
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """this run's own replies out for two people to label, and their labels back as evidence of how the graders err"""
+    from eval.calibrate import collect, sample
+    from wellgate.recipe import load
+
+    recipe = load(options.recipe, options.overrides)
+    if options.labels:
+        print(collect(recipe, tuple(options.labels)))
+        return OK
+    if options.out is None:
+        raise InputError("calibrate: --sample needs --out, a file that ends in .csv or .json")
+    print(sample(recipe, options.sample, options.seed, options.out))
+    return OK
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -125,7 +140,22 @@ def run(recipe: Recipe) -> int:
 
 
 def show(options: argparse.Namespace) -> int:
-    """summarise what a recipe's run has produced so far, or a folder of prepared data"""
+    """summarise what a recipe's run has produced so far, or a folder of prepared data; or say how often graders err"""
+    if options.graders:
+        from eval.quality import lines, read
+
+        print(
+            "\n".join(
+                [
+                    "Right answers on the labelled replies that ship; docs/graders.md says of what they are worth.",
+                    "",
+                    *lines(read()),
+                ]
+            )
+        )
+        return OK
+    if options.recipe is None:
+        raise InputError("show: name a recipe or a folder, or --graders")
     if options.mask is not None:
         from train.preview import preview
         from wellgate.recipe import load
@@ -180,6 +210,7 @@ def parser() -> argparse.ArgumentParser:
         sub = _command(commands, stage)
         _add_recipe(sub, "RECIPE", "a recipe file, as recipes/demo-cpu.yaml")
         sub.set_defaults(function=partial(_with_recipe, stage))
+    _add_calibrate(_command(commands, calibrate))
     sub = _command(commands, verify)
     _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder of evidence that the gate has written")
     sub.add_argument("--key", type=Path, metavar="PEM", help="of a folder, also its signature, by this public key")
@@ -188,7 +219,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--key", type=Path, metavar="PEM", required=True, help="EC private key")
     _add_review(_command(commands, review))
     sub = _command(commands, show)
-    _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder that prepare has written")
+    _add_recipe(sub, "RECIPE|FOLDER", "a recipe file, or a folder that prepare has written", nargs="?")
+    sub.add_argument("--graders", action="store_true", help="how often each shipped grader is right, with bounds")
     sub.add_argument("--text", type=int, default=0, metavar="N", help="of a folder, also N random conversations")
     words = "of a recipe: one training record with what the loss sees of it marked; the first where no ID is named"
     sub.add_argument("--mask", nargs="?", const="", metavar="ID", help=words)
@@ -206,8 +238,8 @@ def _command(commands: Any, function: Callable[..., int]) -> argparse.ArgumentPa
     return sub
 
 
-def _add_recipe(sub: argparse.ArgumentParser, metavar: str, words: str) -> None:
-    sub.add_argument("recipe", type=Path, metavar=metavar, help=words)
+def _add_recipe(sub: argparse.ArgumentParser, metavar: str, words: str, nargs: str | None = None) -> None:
+    sub.add_argument("recipe", type=Path, metavar=metavar, help=words, nargs=nargs)
     sub.add_argument(
         "--set",
         action="append",
@@ -226,6 +258,16 @@ def _add_review(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--note", default="", help="a remark for the model card; it is published")
     sub.add_argument("--key", type=Path, metavar="PEM", required=True, help="your EC private key")
     sub.add_argument("--out", type=Path, metavar="FOLDER", default=Path("reviews"), help="default: reviews")
+
+
+def _add_calibrate(sub: argparse.ArgumentParser) -> None:
+    _add_recipe(sub, "RECIPE", "the recipe of a run that has been through the gate")
+    way = sub.add_mutually_exclusive_group(required=True)
+    way.add_argument("--sample", type=int, metavar="N", help="draw at most N replies and write them to --out")
+    words = "what two people made of it, a file each, named by its rater; writes calibration.json into the run"
+    way.add_argument("--labels", type=Path, nargs=2, metavar="FILE", help=words)
+    sub.add_argument("--out", type=Path, metavar="FILE", help="labels.csv or labels.json; it holds the replies' text")
+    sub.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
 
 
 def _add_deid_eval(sub: argparse.ArgumentParser) -> None:

@@ -62,7 +62,7 @@ def _read(probe: Probe, items: Mapping[str, Item], replies: Sequence[Reply]) -> 
     if not replies:
         return []
     turns = [(reply, text) for reply in replies for text in (*reply.earlier, reply.text)]
-    texts = [(_seen(text, items[reply.item]), items[reply.item].locale or "") for reply, text in turns]
+    texts = [(seen(text, items[reply.item]), items[reply.item].locale or "") for reply, text in turns]
     found, coherent = _graded(probe.metric, texts), _graded("coherence", texts)["coherent"]
     rows, start = [], 0
     for reply in replies:
@@ -86,7 +86,7 @@ def _graded(name: str, texts: Sequence[tuple[str, str]]) -> dict[str, list[int]]
     return {criterion: [values[place[one]] for one in texts] for criterion, values in found.items()}
 
 
-def _seen(text: str, item: Item) -> str:
+def seen(text: str, item: Item) -> str:
     """A reply as the grader reads it: placeholders filled in, and what names the person's group left out."""
     served = registry.load().serve(text, item.locale)
     for word in item.masked:

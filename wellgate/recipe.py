@@ -364,6 +364,8 @@ class Gate(Frozen):
     """What the model remembers of its training data; needs `sft.canaries`. null: not tested."""
     thresholds: dict[str, Number] = {}
     """Overrides of the policy's thresholds by check id. Any override stands in report and card."""
+    calibration: str | None = None
+    """What two people said of this model's own replies: a file that `wellgate calibrate` has written. It can lift the tier."""
 
 
 class Export(Frozen):

@@ -206,6 +206,18 @@ class Lineage(Frozen):
     steps: tuple[Step, ...] = ()
 
 
+class OwnReplies(Frozen):
+    """How two people labelled the replies of one run that were drawn for one criterion."""
+
+    drawn: int
+    unlabelled: int
+    """One of them gave no label."""
+    disagreements: int
+    """Their labels differ: kept, and in no table."""
+    alpha: float | None
+    """Krippendorff's; null where all labels are one."""
+
+
 class Grader(Frozen):
     """How often one criterion was answered rightly on labelled replies."""
 
@@ -219,6 +231,8 @@ class Grader(Frozen):
     """Lower bounds, one-sided 95 %."""
     specificity: float
     admissible: bool
+    own: OwnReplies | None = None
+    """Where the replies are this run's own: how they were labelled. Null: they are those that ship with wellgate."""
 
 
 class Remembered(Frozen):

@@ -91,7 +91,7 @@ def _judged(stage: Stage) -> list[str]:
     statement: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     report = GateReport.model_validate(statement["predicate"]["wellgate"])
     lines = [f"gate      {report.claim}, size {report.size}, tier {report.tier}, {len(report.hard_fails)} hard fails"]
-    lines += [_check(one) for one in report.checks]
+    lines += [_check(one, report.tier) for one in report.checks]
     return [
         *lines,
         *_controls(report),
@@ -108,7 +108,7 @@ def _controls(report: GateReport) -> list[str]:
     return [f"controls  {verdicts} ({', '.join(where)})" for verdicts, where in probes.items()]
 
 
-def _check(one: Check) -> str:
+def _check(one: Check, tier: str) -> str:
     base = "          " if one.base is None else f"base {one.base:4.2f} "
-    word = "not failed" if one.verdict == "pass" else one.verdict
+    word = "not failed" if one.verdict == "pass" and tier < "T2" else one.verdict
     return f"  {one.id:20} {base} tuned {one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]  {one.rule:36} {word}"

@@ -176,6 +176,8 @@ def policy_path(name: str) -> Path:
 def gate_stage(recipe: Recipe, base: Base) -> Stage:
     gate = _gate(recipe)
     inputs = {"policy": sha256_file(policy_path(gate.policy)), "registry": registry.digest()}
+    if gate.calibration:
+        inputs["calibration"] = _source_digest(Path(gate.calibration))
     for probe in gate.probes:
         inputs[f"plugin/{probe.use}"] = sha256_file(probe.file())
         for subject in subjects(recipe, base):
@@ -184,7 +186,7 @@ def gate_stage(recipe: Recipe, base: Base) -> Stage:
     for subject in subjects(recipe, base) if gate.memorisation else ():
         stage = memorisation_stage(recipe, subject)
         inputs[stage.name] = stage.require("run `wellgate gate` first").digest
-    config = gate.model_dump(mode="json") | {
+    config = gate.model_dump(mode="json", exclude={"calibration"}) | {
         "registry_is_fresh": registry.load().is_fresh(datetime.date.today()),
         "system_prompt": recipe.model.system_prompt,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,10 @@ class Labels:
         if not (0 <= self.found <= self.present and 0 <= self.clear <= self.absent):
             raise ValueError(f"no table of labels: {self}")
 
+    def counts(self) -> tuple[int, int, int, int]:
+        """found, present, clear, absent."""
+        return self.found, self.present, self.clear, self.absent
+
     def sensitivity(self, confidence: float = 0.95) -> tuple[float, float]:
         """Clopper-Pearson bounds, each one-sided; 0 and 1 where nothing was labelled."""
         return clopper_pearson(self.found, self.present, confidence) if self.present else (0.0, 1.0)
@@ -47,7 +52,20 @@ class Labels:
 
     def admissible(self, confidence: float = 0.95) -> bool:
         """Whether the grader is good enough to be used at all; correction does not rescue one that is not."""
-        return self.sensitivity(confidence)[0] >= LEAST_SENSITIVITY and self.youden(confidence) >= LEAST_YOUDEN
+        return reaches_floor(self, confidence)
+
+
+class Table(Protocol):
+    """What is known of a grader's errors."""
+
+    def sensitivity(self, confidence: float = 0.95) -> tuple[float, float]: ...
+
+    def youden(self, confidence: float = 0.95) -> float: ...
+
+
+def reaches_floor(table: Table, confidence: float) -> bool:
+    """Whether both lower bounds are as high as the gate's design asks."""
+    return table.sensitivity(confidence)[0] >= LEAST_SENSITIVITY and table.youden(confidence) >= LEAST_YOUDEN
 
 
 def corrected_rate(hits: int, n: int, labels: Labels, confidence: float = 0.95) -> tuple[float, float]:

@@ -10,7 +10,8 @@ from eval.evidence import Evidence, Facts
 from eval.policy import Policy, Rule
 from eval.probes.crisis_resources import CrisisResources
 from eval.stats.graders import Labels
-from eval.verdict import CLAIMS, Verdict, check, judge, measured, overall
+from eval.tier import CLAIMS
+from eval.verdict import Verdict, check, judge, measured, overall
 from wellgate.files import sha256_text
 from wellgate.grading import grade, missed
 from wellgate.plugins import Item
