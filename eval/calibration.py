@@ -116,6 +116,20 @@ def parts(evidence: Evidence, probes: Sequence[Probe]) -> dict[str, tuple[str, .
     return {name: quality.parts(graders[probe], name) for probe, name in sorted(set(asked))}
 
 
+def unfounded(evidence: Evidence) -> list[str]:
+    """Tables of own replies that do not follow from the labels and the records."""
+    from eval.stats.own import OwnLabels
+
+    own = {name: one for name, one in evidence.graders.items() if isinstance(one, OwnLabels)}
+    try:
+        found = tables(evidence.calibration, evidence) if evidence.calibration else {}
+    except InputError as error:
+        return [str(error)]
+    if own != {name: one.labels for name, one in found.items()}:
+        return ["graders.json: its tables of own replies do not follow from calibration.json and records.jsonl"]
+    return []
+
+
 def require_current(found: Calibration, evidence: Evidence) -> None:
     """That the labels are of this artefact's own replies."""
     tuned, base = evidence.facts.subjects["tuned"], evidence.facts.subjects["base"]

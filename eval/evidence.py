@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from eval.calibration import Calibration, tables
+from eval.calibration import Calibration, unfounded
 from eval.memorisation import scores
 from eval.memorisation.scores import Memory
 from eval.policy import Policy
@@ -33,8 +33,6 @@ FACTS, GRADERS, POLICY = "facts.json", "graders.json", "policy.yaml"
 FILES = (SUITE, RECORDS, CONTROLS, FACTS, GRADERS, POLICY)
 MEMORISATION, CALIBRATION = scores.FILE, "calibration.json"
 """Beside them, where that audit was made, and where people labelled replies of this run."""
-OWN = "own replies"
-"""In `graders.json`, what a table was measured on where it was not on labelled replies of others."""
 SUBJECTS = ("base", "tuned")
 Made = TypeVar("Made", Memory, Calibration)
 
@@ -92,6 +90,8 @@ def write(folder: Path, evidence: Evidence, policy: Path) -> None:
     write_jsonl(folder / RECORDS, evidence.records)
     write_jsonl(folder / CONTROLS, evidence.controls)
     write_text(folder / FACTS, evidence.facts.model_dump_json(indent=1) + "\n")
+    from eval.stats.own import counts_of
+
     counts = {name: counts_of(one) for name, one in evidence.graders.items()}
     write_text(folder / GRADERS, json.dumps(counts, indent=1, sort_keys=True) + "\n")
     write_text(folder / POLICY, policy.read_text(encoding="utf-8"))
@@ -99,20 +99,6 @@ def write(folder: Path, evidence: Evidence, policy: Path) -> None:
         write_text(folder / MEMORISATION, evidence.memory.model_dump_json(indent=1) + "\n")
     if evidence.calibration:
         write_text(folder / CALIBRATION, evidence.calibration.model_dump_json() + "\n")
-
-
-def counts_of(one: Labels | OwnLabels) -> list[int] | dict[str, list[int]]:
-    from eval.stats.own import OwnLabels
-
-    counts = list(astuple(one))
-    return {OWN: counts} if isinstance(one, OwnLabels) else counts
-
-
-def _table(counts: list[int] | dict[str, list[int]]) -> Labels | OwnLabels:
-    from eval.stats.graders import Labels
-    from eval.stats.own import OwnLabels
-
-    return OwnLabels(*counts[OWN]) if isinstance(counts, dict) else Labels(*counts)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -127,10 +113,12 @@ def read(folder: Path) -> Evidence:
     Raises:
         GateRefusal: a file that is missing, damaged, incomplete, or at odds with another.
     """
+    from eval.stats.own import table_of
+
     try:
         facts = Facts.model_validate_json((folder / FACTS).read_bytes())
         policy = read_policy(folder / POLICY).overridden(facts.overrides)
-        graders = {name: _table(counts) for name, counts in json.loads((folder / GRADERS).read_bytes()).items()}
+        graders = {name: table_of(counts) for name, counts in json.loads((folder / GRADERS).read_bytes()).items()}
         suite = tuple(read_jsonl(folder / SUITE, Asked))
         records = tuple(read_jsonl(folder / RECORDS, Graded))
         controls = tuple(read_jsonl(folder / CONTROLS, Graded))
@@ -187,19 +175,7 @@ def faults(evidence: Evidence) -> list[str]:
         *_untrue(RECORDS, evidence.records, asked),
         *_untrue(CONTROLS, evidence.controls, asked),
         *(evidence.memory.faults() if evidence.memory else []),
-    ] or _uncalibrated(evidence)
-
-
-def _uncalibrated(evidence: Evidence) -> list[str]:
-    """Tables of own replies that do not follow from the labels and the records."""
-    own = {name: counts[OWN] for name, one in evidence.graders.items() if isinstance(counts := counts_of(one), dict)}
-    try:
-        found = tables(evidence.calibration, evidence) if evidence.calibration else {}
-    except InputError as error:
-        return [str(error)]
-    if own != {name: list(astuple(one.labels)) for name, one in found.items()}:
-        return [f"{GRADERS}: its tables of own replies do not follow from {CALIBRATION} and {RECORDS}"]
-    return []
+    ] or unfounded(evidence)
 
 
 def _unlike(name: str, records: tuple[Graded, ...], expected: list[tuple[str, str, str, int]]) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from eval.stats.graders import reaches_floor
+from eval.stats.graders import Labels, reaches_floor
 from eval.stats.rates import clopper_pearson
+
+OWN = "own replies"
+"""In a file, what a table was measured on where it was not on labelled replies of others."""
+Counts = list[int] | dict[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,14 @@ class OwnLabels:
     @staticmethod
     def _of_those(right: float, wrong: float) -> float | None:
         return right / (right + wrong) if right + wrong else None
+
+
+def counts_of(one: Labels | OwnLabels) -> Counts:
+    """A table as it stands in a file."""
+    counts = list(astuple(one))
+    return {OWN: counts} if isinstance(one, OwnLabels) else counts
+
+
+def table_of(counts: Counts) -> Labels | OwnLabels:
+    """The table that a file has."""
+    return OwnLabels(*counts[OWN]) if isinstance(counts, dict) else Labels(*counts)
