@@ -34,7 +34,7 @@ from wellgate.plugins import Probe
 from wellgate.recipe import Recipe
 from wellgate.records import Asked, GateReport, Graded
 from wellgate.run import Stage, code_digest
-from wellgate.stages import gate_stage, policy_path, probe_digest, replies_stage, resolve_base, subjects, tuned_stage
+from wellgate.stages import gate_stage, judged_base, policy_path, probe_digest, replies_stage, subjects, tuned_stage
 
 CARD = "CARD.preview.md"
 
@@ -58,8 +58,9 @@ def gate(recipe: Recipe) -> Outcome:
     if policy.audited and not recipe.gate.memorisation:
         raise InputError(f"gate.memorisation: the policy {policy.name} asks for this audit: add it, and sft.canaries")
     _calibration(recipe)
-    base = resolve_base(recipe)
-    lineage.trained(recipe, base)
+    base = judged_base(recipe)
+    if base:
+        lineage.trained(recipe, base)
     for subject in subjects(recipe, base):
         responder = Responder(recipe, subject)
         for probe in recipe.gate.probes:
@@ -76,7 +77,7 @@ def gate(recipe: Recipe) -> Outcome:
     return Outcome(report, stage)
 
 
-def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
+def _run(recipe: Recipe, base: Base | None, stage: Stage) -> GateReport:
     assert recipe.gate is not None
     with stage.working() as folder:
         for name, text in carried(recipe, base).items():
@@ -84,12 +85,13 @@ def _run(recipe: Recipe, base: Base, stage: Stage) -> GateReport:
         found = gathered(recipe, base, stage)
         evidences.write(folder, found, policy_path(recipe.gate.policy))
         report = build(found, evidences.digests(folder))
-        written = pages(report) | {CARD: card(recipe, base, report, exported=False)}
+        written = pages(report) | ({CARD: card(recipe, base, report, exported=False)} if base else {})
         for name, text in written.items():
             write_text(folder / name, text)
         counts = {"records": len(found.records), "verdict": report.verdict}
         manifest = stage.complete([*evidences.digests(folder), *written], counts)
-    _tell(tuned_stage(recipe, base).folder, report, manifest.digest)
+    if base:
+        _tell(tuned_stage(recipe, base).folder, report, manifest.digest)
     return report
 
 
@@ -113,13 +115,14 @@ def _tell(tuned: Path, report: GateReport, digest: str) -> None:
         print(f"gate: the trackers were not told the verdict ({type(error).__name__}); the report stands")
 
 
-def carried(recipe: Recipe, base: Base) -> dict[str, str]:
-    """What ships beside the model so that it is served as it was judged, by file name."""
+def carried(recipe: Recipe, base: Base | None) -> dict[str, str]:
+    """What ships beside the model so that it is served as it was judged, by file name. A served model does not ship."""
     prompt = recipe.model.system_prompt
-    return {"system_prompt.txt": prompt + "\n", golden.FILE: golden.golden(load_tokenizer(base), prompt)}
+    tokens = {golden.FILE: golden.golden(load_tokenizer(base), prompt)} if base else {}
+    return {"system_prompt.txt": prompt + "\n"} | tokens
 
 
-def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
+def gathered(recipe: Recipe, base: Base | None, stage: Stage) -> Evidence:
     """All evidence anew, from the replies. `verify` compares this with what lies in the stage's folder."""
     section = recipe.gate
     assert section is not None
@@ -135,7 +138,7 @@ def gathered(recipe: Recipe, base: Base, stage: Stage) -> Evidence:
         records=tuple(graded(recipe, base)),
         controls=tuple(record for probe in section.probes for rows in controls(probe).values() for record in rows),
         graders={name: known[name] for name in sorted(used & set(known))},
-        memory=scores.gathered(recipe, base) if section.memorisation else None,
+        memory=scores.gathered(recipe, base) if base and section.memorisation else None,
     )
     return calibrated(found, section.probes, _calibration(recipe))
 
@@ -166,7 +169,7 @@ def expected(recipe: Recipe) -> list[Asked]:
     return rows
 
 
-def graded(recipe: Recipe, base: Base) -> list[Graded]:
+def graded(recipe: Recipe, base: Base | None) -> list[Graded]:
     """All replies of all subjects to all probes, graded, in one fixed order."""
     assert recipe.gate is not None
     records: list[Graded] = []
@@ -177,12 +180,10 @@ def graded(recipe: Recipe, base: Base) -> list[Graded]:
     return records
 
 
-def facts(recipe: Recipe, base: Base, stage: Stage) -> Facts:
+def facts(recipe: Recipe, base: Base | None, stage: Stage) -> Facts:
     """Who is judged, and how it was asked."""
     section = recipe.gate
     assert section is not None
-    adapter = tuned_stage(recipe, base).folder / "adapter"
-    files = shipped(base, adapter, stage.folder)
     return Facts(
         name=recipe.name,
         size=section.size,
@@ -192,19 +193,27 @@ def facts(recipe: Recipe, base: Base, stage: Stage) -> Facts:
         dimensions={probe.use: probe.dimension for probe in section.probes},
         registry_is_fresh=registry.load().is_fresh(datetime.date.today()),
         sentinels_wrong=sentinels.wrong(),
-        subjects=dict(
-            zip(
-                SUBJECTS,
-                (
-                    {"name": base.name, "revision": base.revision or "", "weights": base.digest},
-                    {"artefact": artefact_digest(files), "tensors": tensor_digest(adapter / ADAPTER)},
-                ),
-                strict=True,
-            )
-        ),
-        lineage=lineage.trained(recipe, base),
+        subjects=dict(zip(SUBJECTS, _hashed(recipe, base, stage) if base else _served(recipe), strict=True)),
+        lineage=lineage.trained(recipe, base) if base else lineage.served(section.backend.served("base")),
         digests=_digests(recipe),
     )
+
+
+def _hashed(recipe: Recipe, base: Base, stage: Stage) -> tuple[dict[str, str], dict[str, str]]:
+    assert recipe.gate is not None
+    adapter = tuned_stage(recipe, base).folder / "adapter"
+    digests = {
+        "artefact": artefact_digest(shipped(base, adapter, stage.folder)),
+        "tensors": tensor_digest(adapter / ADAPTER),
+    }
+    engine = {"engine": recipe.gate.backend.use}
+    return {"name": base.name, "revision": base.revision or "", "weights": base.digest} | engine, digests | engine
+
+
+def _served(recipe: Recipe) -> tuple[dict[str, str], ...]:
+    assert recipe.gate is not None
+    backend = recipe.gate.backend
+    return tuple({"served": backend.served(name), "engine": backend.use} for name in SUBJECTS)
 
 
 def _digests(recipe: Recipe) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.dimensions import DIMENSIONS, untested
-from eval.report import measured_on, origin, told
+from eval.report import SERVED, measured_on, origin, told
 from eval.tier import TIERS, said
 from wellgate import lineage
 from wellgate.records import Check, GateReport
@@ -27,6 +27,7 @@ def html(report: GateReport) -> str:
     return template.render(
         report=report,
         tier=TIERS[report.tier],
+        served=SERVED,
         said=said,
         measured_on=measured_on,
         origin=origin(report).replace("`", ""),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from eval.stats.graders import Labels
     from eval.stats.own import OwnLabels
 
+SERVED = "its files, template and decoding could not be seen, and this report clears no artefact."
+
 
 def build(evidence: Evidence, files: dict[str, str]) -> GateReport:
     """The report that this evidence carries. `verify` calls this too and compares.
@@ -83,6 +85,7 @@ def markdown(report: GateReport) -> str:
         f"**{report.claim}** under policy `{report.policy['name']}` v{report.policy['version']}, size `{report.size}`, evidence tier {report.tier} ({TIERS[report.tier]}).",
         "",
         *_policy(report),
+        *([f"**The model was served ({report.served})**: {SERVED}", ""] if report.served else []),
         "## Checks",
         "",
         "Values are shares of clusters (an item with all its samples; it succeeds only if all its replies do). Bounds are one-sided 95 %.",

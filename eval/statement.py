@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from wellgate.errors import GateRefusal
+from wellgate.files import sha256_text
 from wellgate.records import GateReport
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -17,13 +18,14 @@ RESULTS = {"pass": "PASSED", "fail": "FAILED"}
 
 
 def statement(report: GateReport) -> dict[str, Any]:
-    """The artefact as subject; result, evidence by digest, and our report under `wellgate`."""
+    """The artefact as subject (or a served model's name, by a digest of its own kind); result, evidence by digest, and our report."""
     tuned = report.subjects["tuned"]
+    digest = {"servedName": sha256_text(report.served)} if report.served else {"sha256": tuned["artefact"]}
     failed = [check.id for check in report.checks if check.verdict != "pass"]
     passed = [check.id for check in report.checks if check.verdict == "pass"]
     return {
         "_type": STATEMENT,
-        "subject": [{"name": report.name, "digest": {"sha256": tuned["artefact"]}}],
+        "subject": [{"name": report.name, "digest": digest}],
         "predicateType": PREDICATE,
         "predicate": {
             "result": RESULTS.get(report.verdict, "WARNED"),

@@ -66,6 +66,11 @@ class Clearance:
     """
 
     def __init__(self, recipe: Recipe) -> None:
+        if recipe.gate and (where := recipe.gate.backend.served("tuned")):
+            raise GateRefusal(
+                f"the gate judges a served model ({where}), whose files nobody here has hashed: that clears no local"
+                " artefact. Gate the files with `gate.backend.use: local`; `wellgate verify FOLDER` checks this evidence"
+            )
         try:
             self.base = resolve_base(recipe)
             self.stage = gate_stage(recipe, self.base)
@@ -111,7 +116,7 @@ class Clearance:
 
     @property
     def summary(self) -> str:
-        return f"{self.report.claim}, artefact {self.report.subjects['tuned']['artefact'][:12]}, {len(self.report.checks)} checks"
+        return f"{self.report.claim}, {self.report.judged}, {len(self.report.checks)} checks"
 
 
 def verify(recipe: Recipe) -> Clearance:

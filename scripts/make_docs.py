@@ -55,7 +55,7 @@ TOP = (
     "docs",
     "tests",
 )
-SOCKETS = (plugins.Source, plugins.Filter, plugins.Probe, plugins.Exporter)
+SOCKETS = (plugins.Source, plugins.Filter, plugins.Probe, plugins.Backend, plugins.Exporter)
 
 
 def pages() -> dict[Path, str]:

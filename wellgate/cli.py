@@ -83,9 +83,7 @@ def verify(options: argparse.Namespace) -> int:
             require_signed(options.recipe, options.key)
         report, _ = recomputed(options.recipe)
         require_pass(report)
-        print(
-            f"verified: {report.claim}, artefact {report.subjects['tuned']['artefact'][:12]}, from the evidence alone"
-        )
+        print(f"verified: {report.claim}, {report.judged}, from the evidence alone")
     else:
         from wellgate.recipe import load
 

@@ -29,6 +29,11 @@ def origin(recipe: Recipe, base: Base) -> Lineage:
     return Lineage(base=base.name, revision=base.revision, weights=base.digest, quantization=quantization)
 
 
+def served(where: str) -> Lineage:
+    """Of a model that is served: nothing of it is known but where it answers."""
+    return Lineage(base=f"served: {where}", revision=None, weights="not known")
+
+
 def adapter_digest(folder: Path) -> str:
     """SHA-256 over sorted lines `sha256  name` of an adapter's two files."""
     return sha256_files((name, folder / name) for name in (ADAPTER, ADAPTER_CONFIG))

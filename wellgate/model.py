@@ -11,12 +11,12 @@ import os
 import platform
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wellgate import quantization
 from wellgate.base import Base, check_safetensors
+from wellgate.engine import Written
 from wellgate.errors import InputError
 from wellgate.recipe import Model
 from wellgate.records import Message
@@ -183,17 +183,6 @@ def render(tokenizer: Any, messages: Sequence[dict[str, str]], generation_prompt
 def encode(tokenizer: Any, text: str) -> Any:
     """Tokens of rendered text, with character offsets. The template has written all special tokens already."""
     return tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a model wrote to one prompt."""
-
-    text: str
-    tokens: int
-    """Its end token is counted."""
-    finished: bool
-    """False when it was cut."""
 
 
 def generate(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, **decoding: Any) -> list[Written]:

@@ -25,6 +25,10 @@ from wellgate.records import Conversation, Frozen, Message, Preference, Rejected
 if TYPE_CHECKING:
     from pyarrow import Table
 
+    from wellgate.engine import Engine
+    from wellgate.recipe import Recipe
+    from wellgate.stages import Subject
+
 
 class Plugin(Frozen, ABC):
     """A recipe section that a file of the same name implements."""
@@ -139,6 +143,26 @@ class Probe(Plugin):
         """The scripted reply of a control whose verdict is known: oracle, harm, refuse or babble."""
 
 
+class Backend(Plugin):
+    """How the gate's questions reach a model and its answers come back."""
+
+    socket: ClassVar[str] = "eval.backends"
+    UNKEYED: ClassVar[set[str]] = set()
+    """Keys that decide how answers are fetched, not what they are: replies are kept when they change."""
+
+    def keyed(self) -> dict[str, Any]:
+        """What of this section decides the answers."""
+        return self.model_dump(mode="json", exclude=self.UNKEYED)
+
+    def served(self, subject: str) -> str:
+        """Host and name of a subject (`base` or `tuned`) that runs elsewhere; empty where the run's own files answer."""
+        return ""
+
+    @abstractmethod
+    def open(self, recipe: Recipe, subject: Subject) -> Engine:
+        """The subject, ready to be asked."""
+
+
 class Cleared(Protocol):
     """What an exporter is handed. The one implementation is `eval.verify.Clearance`."""
 
@@ -163,6 +187,11 @@ P = TypeVar("P", bound=Plugin)
 def shipped_probes() -> list[Probe]:
     """Every probe of `eval/probes/`, as a recipe without a choice asks them."""
     return [load(Probe, name).model_validate({"use": name}) for name in names(Probe.socket)]  # type: ignore[type-abstract]
+
+
+def local_backend() -> Backend:
+    """The back end of a recipe that names none."""
+    return load(Backend, "local").model_validate({"use": "local"})  # type: ignore[type-abstract]
 
 
 def names(socket: str) -> list[str]:
@@ -236,4 +265,5 @@ def socket(base: type[P]) -> Any:
 AnySource = Annotated[Source, *socket(Source)]
 AnyFilter = Annotated[Filter, *socket(Filter)]
 AnyProbe = Annotated[Probe, *socket(Probe)]
+AnyBackend = Annotated[Backend, *socket(Backend)]
 AnyExporter = Annotated[Exporter, *socket(Exporter)]

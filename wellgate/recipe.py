@@ -346,6 +346,8 @@ class Gate(Frozen):
 
     probes: Annotated[list[plugins.AnyProbe], Field(min_length=1, default_factory=plugins.shipped_probes)]
     """Which probes are asked; all that ship, where none is named."""
+    backend: plugins.AnyBackend = Field(default_factory=plugins.local_backend)
+    """Where base and tuned model answer: `local`, `vllm`, or `openai` for models that are served."""
     policy: str = "research"
     """A file in `eval/policies/`, or a path ending in .yaml."""
     size: Literal["demo", "core"] = "core"
@@ -423,10 +425,12 @@ class Recipe(Frozen):
                     f"`{name}.precompute_ref_log_probs` needs `model.dtype: float32`: in bfloat16 the reference's"
                     " log-probabilities depend on the batch, and the first loss would not be that of an equal model"
                 )
-        if self.gate and not self.sft:
+        if self.gate and not self.sft and not self.gate.backend.served("tuned"):
             raise ValueError("`gate` judges a tuned model: add an `sft` section")
         if self.gate and self.gate.memorisation and not (self.sft and self.sft.canaries):
             raise ValueError("`gate.memorisation` measures planted canaries: add `sft.canaries`, or drop it")
+        if self.gate and self.gate.memorisation and self.gate.backend.use != "local":
+            raise ValueError("`gate.memorisation` looks at every token's probability: set `gate.backend.use: local`")
         if self.export and not self.gate:
             raise ValueError("`export` needs the gate's report: add a `gate` section")
         return self

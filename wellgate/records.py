@@ -308,6 +308,16 @@ class GateReport(Frozen):
     evidence: dict[str, str]
     """Digests of what was asked and how it was graded."""
 
+    @property
+    def served(self) -> str:
+        """Host and name of a tuned model that was served; empty where its own files were judged."""
+        return self.subjects.get("tuned", {}).get("served", "")
+
+    @property
+    def judged(self) -> str:
+        """The tuned model in a few words."""
+        return f"served: {self.served}" if self.served else f"artefact {self.subjects['tuned']['artefact'][:12]}"
+
 
 def read_jsonl(path: Path, model: type[R]) -> Iterator[R]:
     """Yield records of a file that wellgate wrote; a damaged line is an InputError with file:line."""

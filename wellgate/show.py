@@ -34,6 +34,7 @@ def plan(recipe: Recipe) -> str:
     if recipe.gate:
         lines.append(
             f"  gate     {', '.join(probe.use for probe in recipe.gate.probes)}; policy {recipe.gate.policy}, size {recipe.gate.size}"
+            + (f"; served: {where}" if (where := recipe.gate.backend.served("tuned")) else "")
         )
     if recipe.export:
         lines.append(f"  export   {recipe.export.use.use} to {recipe.export.to}")
@@ -48,13 +49,14 @@ def summary(recipe: Recipe, refusal: str) -> str:
     if manifest is None:
         return "\n".join([*lines, f"nothing has been prepared yet in {root(recipe)}"])
     lines += _prepared(prepared, manifest)
-    if recipe.sft:
-        base = resolve_base(recipe)
+    base = resolve_base(recipe) if recipe.sft else None
+    if base:
         for stage in training_stages(recipe, base):
             if done := stage.manifest():
                 lines.append(_trained(stage, done))
+    if recipe.gate:
         try:
-            lines += _judged(gate_stage(recipe, base)) if recipe.gate else []
+            lines += _judged(gate_stage(recipe, base))
         except InputError:
             lines.append("gate      not run yet")
     if recipe.export:
@@ -85,7 +87,7 @@ def _trained(stage: Stage, manifest: Manifest) -> str:
 
 
 def _judged(stage: Stage) -> list[str]:
-    path = stage.folder / "report.json"
+    path, card = stage.folder / "report.json", stage.folder / "CARD.preview.md"
     if not stage.manifest():
         return ["gate      not run yet"]
     statement: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -96,7 +98,7 @@ def _judged(stage: Stage) -> list[str]:
         *lines,
         *_controls(report),
         f"          {stage.folder / 'report.md'}",
-        f"card      {stage.folder / 'CARD.preview.md'} (stamped NOT EXPORTED)",
+        *([f"card      {card} (stamped NOT EXPORTED)"] if card.is_file() else []),
     ]
 
 

@@ -23,9 +23,15 @@ class Subject:
     """A model that the gate judges: the base, alone or with an adapter."""
 
     name: str
-    base: Base
+    base: Base | None
+    """None where it is served: then nothing of it lies here."""
     adapter: Path | None
     digest: str
+
+    def files(self) -> Base:
+        """The base's files, for whoever loads them."""
+        assert self.base is not None
+        return self.base
 
 
 def root(recipe: Recipe) -> Path:
@@ -129,8 +135,18 @@ def tuned_stage(recipe: Recipe, base: Base) -> Stage:
     return planned(recipe)[-1](recipe, base)
 
 
-def subjects(recipe: Recipe, base: Base) -> tuple[Subject, Subject]:
-    """The base and the tuned model, as the gate compares them."""
+def judged_base(recipe: Recipe) -> Base | None:
+    """The base that the gate loads; None where the models are served."""
+    return None if _gate(recipe).backend.served("base") else resolve_base(recipe)
+
+
+def subjects(recipe: Recipe, base: Base | None) -> tuple[Subject, Subject]:
+    """The base and the tuned model, as the gate compares them. Of a served one no more is known than its name."""
+    if _gate(recipe).backend.served("base"):
+        told = {name: _gate(recipe).backend.served(name) for name in ("base", "tuned")}
+        first, second = (Subject(name, None, None, sha256_text(f"served: {where}")) for name, where in told.items())
+        return first, second
+    assert base is not None
     stage = tuned_stage(recipe, base)
     manifest = stage.require("run `wellgate train` first")
     return (
@@ -149,8 +165,8 @@ def replies_stage(recipe: Recipe, probe: Probe, subject: Subject) -> Stage:
     config = gate.model_dump(
         mode="json", include={"size", "samples", "temperature", "max_new_tokens", "batch_size", "seed"}
     )
-    config |= _loading(recipe) | {"probe": probe.use}
-    inputs = {"items": probe_digest(probe), "subject": subject.digest}
+    config |= _loading(recipe) | {"probe": probe.use, "backend": gate.backend.keyed()}
+    inputs = {"items": probe_digest(probe), "subject": subject.digest, "backend": sha256_file(gate.backend.file())}
     code = code_digest("eval/replies.py", "wellgate/model.py")
     return Stage(f"replies-{probe.use}-{subject.name}", root(recipe), config, inputs, code)
 
@@ -159,11 +175,15 @@ def memorisation_stage(recipe: Recipe, subject: Subject) -> Stage:
     """What one subject knows of canaries, training rows and held-out rows."""
     assert recipe.sft is not None
     _, data = prepared(recipe)
-    planted = sft_stage(recipe, subject.base).require("run `wellgate train` first").outputs[canaries.FILE]
+    planted = sft_stage(recipe, subject.files()).require("run `wellgate train` first").outputs[canaries.FILE]
     rows = {name: data.outputs[f"{name}.{recipe.prepare.format}"] for name in ("train", "held_out")}
     config = _gate(recipe).model_dump(mode="json", include={"memorisation", "batch_size", "seed"})
     config |= _loading(recipe) | {"max_rows": recipe.sft.max_rows, "max_length": recipe.sft.max_length}
-    measuring = ("replies", *(f"memorisation/{name}" for name in ("measure", "texts", "personal", "scores")))
+    measuring = (
+        "replies",
+        "backends/local",
+        *(f"memorisation/{name}" for name in ("measure", "texts", "personal", "scores")),
+    )
     inputs = {"canaries": planted, "subject": subject.digest, "registry": registry.digest(), **rows}
     code = code_digest(*(f"eval/{name}.py" for name in measuring), "wellgate/model.py")
     return Stage(f"memorisation-{subject.name}", root(recipe), config, inputs, code)
@@ -173,20 +193,23 @@ def policy_path(name: str) -> Path:
     return Path(name) if name.endswith(".yaml") else ROOT / "eval" / "policies" / f"{name}.yaml"
 
 
-def gate_stage(recipe: Recipe, base: Base) -> Stage:
+def gate_stage(recipe: Recipe, base: Base | None) -> Stage:
     gate = _gate(recipe)
     inputs = {"policy": sha256_file(policy_path(gate.policy)), "registry": registry.digest()}
     if gate.calibration:
         inputs["calibration"] = _source_digest(Path(gate.calibration))
+    judged = subjects(recipe, base)
+    inputs |= {f"subject/{subject.name}": subject.digest for subject in judged}
     for probe in gate.probes:
         inputs[f"plugin/{probe.use}"] = sha256_file(probe.file())
-        for subject in subjects(recipe, base):
+        for subject in judged:
             stage = replies_stage(recipe, probe, subject)
             inputs[stage.name] = stage.require("run `wellgate gate` first").digest
-    for subject in subjects(recipe, base) if gate.memorisation else ():
+    for subject in judged if gate.memorisation else ():
         stage = memorisation_stage(recipe, subject)
         inputs[stage.name] = stage.require("run `wellgate gate` first").digest
     config = gate.model_dump(mode="json", exclude={"calibration"}) | {
+        "backend": gate.backend.keyed(),
         "registry_is_fresh": registry.load().is_fresh(datetime.date.today()),
         "system_prompt": recipe.model.system_prompt,
     }

@@ -34,7 +34,7 @@ class Text:
 
 def planted_and_held_out(recipe: Recipe, subject: Subject, tokenizer: Any) -> list[Text]:
     """Every canary; what is scored is its secret. The name in it is given, the code words after it are asked for."""
-    path = _signed(sft_stage(recipe, subject.base), canaries.FILE)
+    path = _signed(sft_stage(recipe, subject.files()), canaries.FILE)
     return [_canary(recipe, tokenizer, one) for one in read_jsonl(path, canaries.Canary)]
 
 

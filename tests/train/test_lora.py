@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from eval.artefact import shipped
-from eval.replies import Responder
+from eval.backends.local import LocalEngine
 from train import dpo, lora, sft
 from wellgate import quantization
 from wellgate.base import Base
@@ -167,7 +167,7 @@ def test_what_is_gated_is_what_ships(trained: tuple[Recipe, Path]) -> None:
     recipe, folder = trained
     base = resolve_base(recipe)
     _, tuned = subjects(recipe, base)
-    model, _ = Responder(recipe, tuned).loaded()
+    model, _ = LocalEngine(recipe, tuned).loaded()
     assert isinstance(model, PeftModel) == bool(recipe.model.quantization)
     assert tuned.adapter
     files = shipped(base, tuned.adapter, folder)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from wellgate.errors import InputError
-from wellgate.plugins import Exporter, Filter, Plugin, Probe, Source, load, names
+from wellgate.plugins import Backend, Exporter, Filter, Plugin, Probe, Source, load, names
 from wellgate.recipe import load as load_recipe
 
-SOCKETS: tuple[type[Plugin], ...] = (Source, Filter, Probe, Exporter)
+SOCKETS: tuple[type[Plugin], ...] = (Source, Filter, Probe, Backend, Exporter)
 SHIPPED = [(kind, name) for kind in SOCKETS for name in names(kind.socket)]  # type: ignore[attr-defined]
 NUMBERS = itertools.count()
 SOURCE = """\
