@@ -175,8 +175,9 @@ class OpenAIEngine(Engine):
         lost: list[Failed] = []
 
         def one(place: int) -> T | Unanswered:
-            if len(lost) >= HOPELESS or any(failed.final for failed in lost):
-                return Unanswered(str(lost[-1]), lost[-1].final)
+            seen = list(lost)
+            if len(seen) >= HOPELESS or any(failed.final for failed in seen):
+                return Unanswered(str(seen[-1]), seen[-1].final)
             try:
                 answer = ask(place)
             except Failed as failed:

@@ -112,6 +112,11 @@ class VllmEngine(Engine):
             scores[place].append(sum(one[token].logprob for token, one in zip(reply, likely, strict=True)) / len(reply))
         return scores
 
+    @property
+    def _number(self) -> int:
+        """By which vLLM keeps an adapter: another adapter needs another one."""
+        return int(self.subject.digest[:7], 16) + 1
+
     def _ask(self, prompts: Sequence[list[int]], sampling: Sequence[dict[str, Any]]) -> Any:
         llm = self.llm
         from vllm import SamplingParams
@@ -121,6 +126,6 @@ class VllmEngine(Engine):
         return llm.generate(
             [{"prompt_token_ids": prompt} for prompt in prompts],
             [SamplingParams(**one) for one in sampling],
-            lora_request=LoRARequest(self.subject.name, 1, str(adapter)) if adapter else None,
+            lora_request=LoRARequest(self.subject.name, self._number, str(adapter)) if adapter else None,
             use_tqdm=False,
         )
