@@ -145,7 +145,7 @@ def _lacks(facts: Facts, policy: Policy) -> bool:
     """Whether something is missing that every report names."""
     whole = {"name", "version", "digest", "ships"} <= set(facts.policy) and set(SUBJECTS) <= set(facts.subjects)
     asked = {rule.probe for rule in policy.on_replies} <= set(facts.dimensions)
-    return not (whole and asked and "artefact" in facts.subjects["tuned"])
+    return not (whole and asked and {"artefact", "served"} & set(facts.subjects["tuned"]))
 
 
 def _made(path: Path, model: type[Made]) -> Made | None:

@@ -202,18 +202,17 @@ def facts(recipe: Recipe, base: Base | None, stage: Stage) -> Facts:
 def _hashed(recipe: Recipe, base: Base, stage: Stage) -> tuple[dict[str, str], dict[str, str]]:
     assert recipe.gate is not None
     adapter = tuned_stage(recipe, base).folder / "adapter"
-    digests = {
-        "artefact": artefact_digest(shipped(base, adapter, stage.folder)),
-        "tensors": tensor_digest(adapter / ADAPTER),
-    }
-    engine = {"engine": recipe.gate.backend.use}
-    return {"name": base.name, "revision": base.revision or "", "weights": base.digest} | engine, digests | engine
+    engine, files = recipe.gate.backend.use, shipped(base, adapter, stage.folder)
+    return (  # keys in the order in which report.json has them
+        {"engine": engine, "name": base.name, "revision": base.revision or "", "weights": base.digest},
+        {"artefact": artefact_digest(files), "engine": engine, "tensors": tensor_digest(adapter / ADAPTER)},
+    )
 
 
 def _served(recipe: Recipe) -> tuple[dict[str, str], ...]:
     assert recipe.gate is not None
     backend = recipe.gate.backend
-    return tuple({"served": backend.served(name), "engine": backend.use} for name in SUBJECTS)
+    return tuple({"engine": backend.use, "served": backend.served(name)} for name in SUBJECTS)
 
 
 def _digests(recipe: Recipe) -> dict[str, str]:

@@ -50,6 +50,8 @@ def write(folder: Path, key: Path, out: Path, **said: Any) -> Path:
     from eval.verify import recomputed
 
     report, _ = recomputed(folder)
+    if report.served:
+        raise GateRefusal(f"{folder}: evidence about a served model, which no review can let out; gate the files")
     bound = {"artefact": report.subjects["tuned"]["artefact"], "report": sha256_file(folder / "report.json")}
     try:
         review = Review.model_validate(said | bound | {"date": datetime.date.today()})
