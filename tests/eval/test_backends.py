@@ -123,7 +123,10 @@ def test_a_served_model_is_judged_and_clears_no_export(
     assert main(["verify", str(stage)]) == 0
     assert f"verified: NOT-FAILED, served: {host}, kind" in capsys.readouterr().out
     assert [main([command, str(tmp_path / "recipe.yaml")]) for command in ("export", "verify")] == [3, 3]
+    person = ["--role", "clinician", "--reviewer", "A", "--decision", "approve", "--key", "none.pem", "--out", "."]
+    assert main(["review", str(stage), *person]) == 3
     refused = capsys.readouterr().err
+    assert "evidence about a served model, which no review can let out" in refused
     assert f"the gate judges a served model ({host}, kind)" in refused
     assert refused.count("clears no local artefact") == 2
     assert not (tmp_path / "export").exists()
@@ -295,6 +298,12 @@ def test_a_wrong_section_is_said_in_one_line(
     assert expected in line
     assert SECRET not in line
     assert "\n" not in line
+
+
+def test_the_memorisation_audit_needs_the_local_back_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["--set", "sft={canaries: {}}", "--set", "gate.memorisation={}"]
+    assert main(["gate", str(write(tmp_path, "http://127.0.0.1:9/v1")), *sets]) == 2
+    assert "looks at every token's probability: set `gate.backend.use: local`" in capsys.readouterr().err
 
 
 def of_tiny(tiny_base: Path, folder: Path, url: str = "http://127.0.0.1:9/v1") -> tuple[Recipe, Subject]:
